@@ -1,0 +1,112 @@
+/**
+ * Every failure that Sluice reports, by code. One row says which HTTP status it becomes, which OpenAI error type a
+ * client sees, and whether trying the same request again can help. The rows decide what SDKs do: they retry 408, 409,
+ * 429 and 5xx unless `x-should-retry: false` says otherwise.
+ *
+ * `retryAfterSeconds` becomes `Retry-After`; `shouldRetry: false` becomes `x-should-retry: false` where the status alone
+ * would make a client try again.
+ */
+interface ErrorRow {
+  readonly status: number
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error' | 'policy_error'
+  readonly summary: string
+  readonly retryAfterSeconds?: number
+  readonly shouldRetry?: false
+}
+
+export const errorRegistry = {
+  invalid_request: { status: 400, type: 'invalid_request_error', summary: 'The request does not match the schema.' },
+  invalid_json: { status: 400, type: 'invalid_request_error', summary: 'The body is not valid JSON in UTF-8.' },
+  invalid_header: { status: 400, type: 'invalid_request_error', summary: 'A header has a value that is not allowed.' },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', summary: 'The body must be application/json.' },
+  body_too_large: { status: 413, type: 'invalid_request_error', summary: 'The body is larger than the server takes.' },
+  invalid_api_key: { status: 401, type: 'invalid_request_error', summary: 'The API key is missing or unknown.' },
+  model_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such model for this key.' },
+  job_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such job for this key.' },
+  route_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such path.' },
+  idempotency_key_reused: {
+    status: 422,
+    type: 'invalid_request_error',
+    summary: 'The Idempotency-Key was used with another request.',
+    shouldRetry: false,
+  },
+  no_eligible_deployment: {
+    status: 403,
+    type: 'policy_error',
+    summary: 'No deployment may see a job of this sensitivity.',
+  },
+  job_cancelled: { status: 400, type: 'invalid_request_error', summary: 'The job was cancelled.' },
+  deadline_exceeded: {
+    status: 504,
+    type: 'server_error',
+    summary: 'The job passed its deadline.',
+    shouldRetry: false,
+  },
+  upstream_rejected: {
+    status: 400,
+    type: 'invalid_request_error',
+    summary: 'The upstream refused the request as invalid.',
+  },
+  upstream_failed: {
+    status: 502,
+    type: 'server_error',
+    summary: 'Every attempt at every deployment failed; the job is a dead letter.',
+    shouldRetry: false,
+  },
+  stream_interrupted: {
+    status: 502,
+    type: 'server_error',
+    summary: 'The answer broke off after its first token.',
+    shouldRetry: false,
+  },
+  unprocessable_job: {
+    status: 500,
+    type: 'server_error',
+    summary: 'The job could not be processed by any worker.',
+    shouldRetry: false,
+  },
+  queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
+    summary: 'Too many open jobs; try again later.',
+    retryAfterSeconds: 5,
+  },
+  redis_unavailable: {
+    status: 503,
+    type: 'server_error',
+    summary: 'The job store is away; nothing was accepted.',
+    retryAfterSeconds: 1,
+  },
+  shutting_down: {
+    status: 503,
+    type: 'server_error',
+    summary: 'This process is shutting down.',
+    retryAfterSeconds: 1,
+  },
+  internal_error: { status: 500, type: 'server_error', summary: 'Sluice failed; the operator has the details.' },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorRegistry
+
+/** What a job carries in `error` and what OpenAI's error shape carries: never content of a prompt or an answer. */
+export interface JobError {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** A failure with a code of the registry. `param` names the field at fault, as a client wrote it. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError'
+  readonly code: ErrorCode
+  readonly param: string | null
+
+  constructor(code: ErrorCode, message?: string, options: { param?: string; cause?: unknown } = {}) {
+    super(message ?? errorRegistry[code].summary, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = code
+    this.param = options.param ?? null
+  }
+}
+
+export function errorRow(code: ErrorCode): ErrorRow {
+  return errorRegistry[code]
+}

@@ -1,0 +1,92 @@
+import { v7 as uuid } from 'uuid'
+import type { JobError } from './errors.ts'
+import type { JobStatus, Stage } from './job-state.ts'
+import type { TokenUsage } from './provider.ts'
+import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
+
+declare const jobIdBrand: unique symbol
+/** `job_` and 32 hexadecimal digits that sort by time. Doubles as the BullMQ id, so it has no `:`. */
+export type JobId = string & { readonly [jobIdBrand]: true }
+
+const jobIdPattern = /^job_[0-9a-f]{32}$/
+
+export function createJobId(): JobId {
+  return `job_${uuid().replaceAll('-', '')}` as JobId
+}
+
+export function isJobId(text: string): text is JobId {
+  return jobIdPattern.test(text)
+}
+
+/**
+ * How a job came in. It decides what happens when an answer breaks off after its first token: a reader of OpenAI's
+ * chat dialect can't be told to start over, a reader of the native event stream can.
+ */
+export type Surface = 'chat' | 'jobs'
+
+/** What was asked for. Written once at acceptance; only the API, the auditor and the courier may read it. */
+export interface JobSpec {
+  readonly tenant: string
+  readonly endpoint: Endpoint
+  readonly model: string
+  readonly surface: Surface
+  readonly stream: boolean
+  /** The caller asked for the chunk that carries `usage`. */
+  readonly includeUsage: boolean
+  readonly priority: Priority
+  readonly sensitivity: Sensitivity
+  readonly createdAtMs: number
+  readonly deadlineMs: number
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly tags?: Readonly<Record<string, string>>
+  readonly webhook?: { readonly url: string; readonly events?: readonly string[] }
+  readonly traceparent?: string
+}
+
+/** A deployment that may serve a job, in the order in which they are tried. */
+export interface Candidate {
+  readonly deployment: string
+  readonly pool: string
+}
+
+/** What the auditor decided and a dispatcher needs to know. No content, no identity of the caller. */
+export interface DispatchPlan {
+  readonly endpoint: Endpoint
+  readonly surface: Surface
+  readonly stream: boolean
+  readonly includeUsage: boolean
+  readonly model: string
+  /** Placeholders stand in the body of some candidate: a reader must restore them. */
+  readonly masked: boolean
+  readonly candidates: readonly Candidate[]
+}
+
+/** One call of one deployment. `outcome` is `completed` or a `ProviderFailure`, never an upstream's words. */
+export interface Attempt {
+  readonly deployment: string
+  readonly outcome: string
+  readonly status: number | null
+  readonly ms: number
+}
+
+/** Counts per entity type of what was masked before a cloud pool could see it. */
+export type MaskedCounts = Readonly<Record<string, number>>
+
+/** Everything that the store knows about a job, content apart. */
+export interface JobRecord {
+  readonly id: JobId
+  readonly spec: JobSpec
+  readonly stage: Stage
+  readonly status: JobStatus
+  /** The class as decided so far, and why. */
+  readonly sensitivity: Sensitivity
+  readonly sensitivityReason: string | null
+  readonly masked: MaskedCounts
+  readonly attempts: readonly Attempt[]
+  readonly deployment: string | null
+  readonly usage: TokenUsage | null
+  readonly costUsd: number | null
+  readonly error: JobError | null
+  readonly startedAtMs: number | null
+  readonly finishedAtMs: number | null
+}

@@ -1,0 +1,167 @@
+import type { JobError } from './errors.ts'
+import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec, MaskedCounts } from './job.ts'
+import type { JobEvent } from './job-event.ts'
+import type { Ending, JobStatus } from './job-state.ts'
+import type { TokenUsage } from './provider.ts'
+import type { Priority, Sensitivity } from './vocabulary.ts'
+
+/** Where a job waits for a dispatcher. */
+export interface Lane {
+  readonly pool: string
+  readonly sensitivity: Sensitivity
+  readonly priority: Priority
+}
+
+/** A reader that a job's events are pushed to: an API process, and whether it wants all events or just the last. */
+export interface Watcher {
+  readonly processId: string
+  readonly wants: 'all' | 'terminal'
+}
+
+export interface NewJob {
+  readonly id: JobId
+  readonly spec: JobSpec
+  /** The endpoint's request body as JSON text. */
+  readonly bodyJson: string
+  readonly watcher?: Watcher
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string }
+}
+
+export type CreateResult =
+  | { readonly kind: 'created' }
+  /** The idempotency key belongs to this job already. */
+  | { readonly kind: 'exists'; readonly id: JobId; readonly fingerprint: string }
+
+export type AuditStart =
+  | { readonly kind: 'go'; readonly spec: JobSpec; readonly bodyJson: string; readonly audits: number }
+  /** A worker before this one decided; only the hand-over to the lane may be missing. */
+  | { readonly kind: 'routed'; readonly lane: Lane; readonly hop: number }
+  | { readonly kind: 'ended' }
+
+export interface RouteDecision {
+  readonly plan: DispatchPlan
+  readonly lane: Lane
+  readonly sensitivity: Sensitivity
+  readonly reason: string
+  readonly masked: MaskedCounts
+  /** What each candidate pool's dispatchers will read. */
+  readonly bodies: ReadonlyMap<string, string>
+  /** From placeholder to original value; empty when nothing was masked. */
+  readonly vault: ReadonlyMap<string, string>
+  readonly deadlineMs: number
+}
+
+export type AttemptStart =
+  | {
+      readonly kind: 'go'
+      /** Rises with every attempt; only the holder of the highest may write. */
+      readonly fence: number
+      /** The attempt before this one never reported: its worker died or lost its lease. */
+      readonly takenOver: boolean
+      readonly plan: DispatchPlan
+      readonly candidate: number
+      readonly attempts: readonly Attempt[]
+      readonly bodyJson: string
+      readonly deadlineMs: number
+      readonly createdAtMs: number
+      readonly sensitivity: Sensitivity
+      readonly priority: Priority
+      /** An attempt before this one has put deltas into the event stream. */
+      readonly hasOutput: boolean
+    }
+  /** The job has moved on to another hop; only the hand-over may be missing. */
+  | { readonly kind: 'superseded'; readonly lane: Lane; readonly hop: number; readonly readyAtMs: number }
+  | { readonly kind: 'ended' }
+
+export interface EndFacts {
+  readonly error?: JobError
+  readonly resultJson?: string
+  readonly usage?: TokenUsage | null
+  readonly attempts?: readonly Attempt[]
+  readonly deployment?: string
+  readonly costUsd?: number | null
+  readonly masked?: boolean
+  /** The pools whose copy of the body goes with the end. */
+  readonly pools?: readonly string[]
+}
+
+/** What a reader gets when it starts to follow a job. */
+export interface WatchStart {
+  readonly status: JobStatus
+  readonly events: readonly JobEvent[]
+}
+
+export interface JobPage {
+  readonly jobs: readonly JobRecord[]
+  readonly hasMore: boolean
+}
+
+/**
+ * The store of jobs. Every method is atomic, and harmless when it is called again: queues deliver at least once.
+ * Rejects with `BrokerError('redis_unavailable')` on the API's side when the store is away.
+ */
+export interface JobStore {
+  create(job: NewJob): Promise<CreateResult>
+  startAudit(id: JobId): Promise<AuditStart>
+  /** False when the job has left `auditing` meanwhile (cancelled, expired, or routed by another worker). */
+  route(id: JobId, decision: RouteDecision): Promise<boolean>
+  startAttempt(id: JobId, claim: { hop: number; pool: string; node: string; nowMs: number }): Promise<AttemptStart>
+  /**
+   * Appends to the event stream, 500 entries at most. `firstOutput` says that these are the attempt's first deltas.
+   * Returns false when the attempt is no longer the job's own: stop at once.
+   */
+  append(id: JobId, fence: number, entries: readonly string[], firstOutput: boolean): Promise<boolean>
+  retry(
+    id: JobId,
+    fence: number,
+    next: {
+      lane: Lane
+      candidate: number
+      hop: number
+      readyAtMs: number
+      attempts: readonly Attempt[]
+      resetOutput: boolean
+    },
+  ): Promise<boolean>
+  /**
+   * Ends a job: result, event, outbox row and terminal status in one step. Returns false when the job had ended
+   * already or the fence is not the highest; then nothing was changed.
+   */
+  end(id: JobId, ending: Ending, facts: EndFacts, fence?: number): Promise<boolean>
+  read(id: JobId): Promise<JobRecord | null>
+  readResult(id: JobId): Promise<string | null>
+  readVault(id: JobId): Promise<ReadonlyMap<string, string>>
+  list(query: { tenant: string; status?: JobStatus; model?: string; after?: JobId; limit: number }): Promise<JobPage>
+  /** Registers a watcher and returns what it has missed, as one step: no event can fall between. */
+  watch(id: JobId, watcher: Watcher, after: number): Promise<WatchStart | null>
+  /** Open jobs past their deadline, and accepted jobs that never reached their intake queue. */
+  overdue(nowMs: number, limit: number): Promise<readonly JobId[]>
+  strandedInIntake(olderThanMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]>
+  countOpen(): Promise<number>
+  /** Forgets index entries of jobs that have expired from the store. */
+  trimIndexes(tenants: readonly string[], olderThanMs: number): Promise<void>
+}
+
+/** The queues between the stages. Adding the same job and hop again is one delivery. */
+export interface Queues {
+  addToIntake(entry: {
+    id: JobId
+    priority: Priority
+    sensitivity: Sensitivity
+    traceparent?: string | undefined
+  }): Promise<void>
+  addToLane(
+    lane: Lane,
+    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
+  ): Promise<void>
+}
+
+/** What a worker takes out of a queue: ids and facts, never content. */
+export interface QueueEntry {
+  readonly id: JobId
+  /** Which hand-over of the job this is; 0 in intake, from 1 in lanes. */
+  readonly hop: number
+  readonly queue: string
+  readonly waitedMs: number
+  readonly traceparent: string | undefined
+}

@@ -1,0 +1,98 @@
+/**
+ * The port to an upstream: one deployment, called for one attempt. An adapter translates to and from OpenAI's
+ * chat-completions dialect and turns every failure into a `ProviderError`; it never retries and never logs content.
+ */
+
+/** How long each phase of one upstream call may take, in milliseconds. */
+export interface CallTimeouts {
+  /** Opening the connection, TLS included. */
+  readonly connectMs: number
+  /** From the request's last byte to the answer's headers. A waiting call has its whole generation in here. */
+  readonly firstByteMs: number
+  /** The longest silence between two pieces of a body. */
+  readonly idleMs: number
+  /** The whole call. */
+  readonly totalMs: number
+}
+
+export interface ProviderCall {
+  /**
+   * The OpenAI chat-completions body as JSON text without `model`, `stream` and `stream_options`, always an object:
+   * `{…}`. It stays text so that a pass-through provider can send it on without parsing it.
+   */
+  readonly bodyJson: string
+  /** W3C trace context and the like; the adapter adds its own authorization. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Aborts the call: cancellation, lost lease, shutdown. */
+  readonly signal: AbortSignal
+}
+
+/** Tokens as the upstream counted them, or null where it gave none. */
+export interface TokenUsage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+}
+
+export interface Completion {
+  /** The `chat.completion` body as JSON text, passed on as the upstream wrote it where it speaks the dialect. */
+  readonly bodyJson: string
+  readonly usage: TokenUsage | null
+}
+
+export interface Provider {
+  /** One waiting call. Rejects with `ProviderError` only. */
+  complete(call: ProviderCall): Promise<Completion>
+  /**
+   * One streaming call. Yields the JSON text of each `chat.completion.chunk`, never `[DONE]`; the chunk with `usage` is
+   * asked for always and comes last. Several chunks that arrive together are yielded together. Ends normally only when
+   * the upstream said that it finished (a `finish_reason` was seen and the stream closed as it should); anything else
+   * throws `ProviderError`, a cut stream `cut_stream`.
+   */
+  stream(call: ProviderCall): AsyncIterable<readonly string[]>
+  /** Closes idle connections. */
+  close(): Promise<void>
+}
+
+/** What went wrong upstream, as far as the next step depends on it. */
+export type ProviderFailure =
+  /** 429, or a 503 that says when to come back. */
+  | 'rate_limited'
+  /** 5xx. */
+  | 'server_error'
+  /** 401 or 403: our key, not the caller's request. */
+  | 'auth'
+  /** 400, 404, 413, 422: the request itself, or a model that this upstream does not have. */
+  | 'invalid_request'
+  /** Refused, reset, DNS, TLS: no answer at all. */
+  | 'connection'
+  | 'connect_timeout'
+  | 'first_byte_timeout'
+  | 'idle_timeout'
+  | 'total_timeout'
+  /** A 200 whose stream ended without its terminal chunk. */
+  | 'cut_stream'
+  /** An answer that is not the dialect: not JSON, HTML, an object without choices. */
+  | 'invalid_response'
+  /** `ProviderCall.signal` fired. */
+  | 'aborted'
+
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError'
+  readonly failure: ProviderFailure
+  readonly status: number | null
+  /** What the upstream asked for in `Retry-After` or `retry-after-ms`, in milliseconds. */
+  readonly retryAfterMs: number | null
+
+  /** `message` must not quote the upstream's body: it may repeat the prompt. */
+  constructor(
+    failure: ProviderFailure,
+    message: string,
+    facts: { status?: number; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, facts.cause === undefined ? {} : { cause: facts.cause })
+    this.failure = failure
+    this.status = facts.status ?? null
+    this.retryAfterMs = facts.retryAfterMs ?? null
+  }
+}

@@ -1,0 +1,15 @@
+import type { Sensitivity } from './vocabulary.ts'
+
+/** Whose key a request came with, and what that key may do. */
+export interface Tenant {
+  readonly name: string
+  readonly sensitivity: { readonly default: Sensitivity; readonly floor: Sensitivity }
+  /** Model names, or `*`. */
+  readonly models: readonly string[]
+  /** Whether webhooks can be signed for this tenant. */
+  readonly hasWebhookSecret: boolean
+}
+
+export function mayUse(tenant: Tenant, model: string): boolean {
+  return tenant.models.includes('*') || tenant.models.includes(model)
+}
