@@ -1,0 +1,93 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { JobId } from '../core/job.ts'
+import type { Lane, Queues } from '../core/ports.ts'
+import type { Priority, Sensitivity } from '../core/vocabulary.ts'
+import { queuePrefix } from '../store/keys.ts'
+import { translateRedisErrors } from '../store/redis-errors.ts'
+import { intakeName, laneName } from './lane-names.ts'
+
+/** What BullMQ keeps of a job: ids and facts, never content. `v` is for readers of another release. */
+export interface EntryData {
+  readonly v: 1
+  readonly job: JobId
+  readonly hop: number
+  /** When a worker may take it, in epoch milliseconds. */
+  readonly readyAtMs: number
+  readonly traceparent?: string | undefined
+}
+
+/**
+ * Adds jobs to intake queues and lanes. The BullMQ id is the job's id and hop, and finished entries are kept for a
+ * while, so that adding the same hand-over again is one delivery. One queue object per name, all on one connection.
+ */
+export class BullmqQueues implements Queues {
+  readonly #redis: Redis
+  readonly #queues = new Map<string, Queue<EntryData>>()
+
+  constructor(redis: Redis) {
+    this.#redis = redis
+  }
+
+  addToIntake(entry: {
+    id: JobId
+    priority: Priority
+    sensitivity: Sensitivity
+    traceparent?: string | undefined
+  }): Promise<void> {
+    return this.#add(intakeName(entry.priority, entry.sensitivity), { ...entry, hop: 0 })
+  }
+
+  addToLane(
+    lane: Lane,
+    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
+  ): Promise<void> {
+    return this.#add(laneName(lane), entry)
+  }
+
+  /** How many entries wait in each of these queues, delayed ones included. */
+  async depths(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const counted = await Promise.all(
+      names.map(async (name) => {
+        const counts = await translateRedisErrors(this.#queue(name).getJobCounts('waiting', 'delayed'))
+        return [name, (counts.waiting ?? 0) + (counts.delayed ?? 0)] as const
+      }),
+    )
+    return new Map(counted)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()))
+  }
+
+  async #add(
+    name: string,
+    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
+  ): Promise<void> {
+    const data: EntryData = {
+      v: 1,
+      job: entry.id,
+      hop: entry.hop,
+      readyAtMs: Date.now() + (entry.delayMs ?? 0),
+      traceparent: entry.traceparent,
+    }
+    const delay = entry.delayMs === undefined || entry.delayMs <= 0 ? {} : { delay: Math.ceil(entry.delayMs) }
+    await translateRedisErrors(this.#queue(name).add('job', data, { jobId: `${entry.id}-${entry.hop}`, ...delay }))
+  }
+
+  #queue(name: string): Queue<EntryData> {
+    const existing = this.#queues.get(name)
+    if (existing) return existing
+    const queue = new Queue<EntryData>(name, {
+      connection: this.#redis,
+      prefix: queuePrefix,
+      // Nobody listens to BullMQ's events; without a limit they cost up to 10,000 entries a queue.
+      streams: { events: { maxLen: 0 } },
+      skipWaitingForReady: true,
+    })
+    // The connection module reports an outage once for the whole process.
+    queue.on('error', () => undefined)
+    this.#queues.set(name, queue)
+    return queue
+  }
+}

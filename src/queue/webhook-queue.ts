@@ -1,0 +1,84 @@
+import { Queue, UnrecoverableError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { JobId } from '../core/job.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { queuePrefix } from '../store/keys.ts'
+
+const queueName = 'webhooks'
+const keepSeconds = 24 * 60 * 60
+
+export interface WebhookEntry {
+  readonly v: 1
+  readonly job: JobId
+  readonly type: string
+}
+
+/**
+ * Webhooks that are to be sent. One entry per event: its id is the webhook's id, and entries are kept after they are
+ * done, so an event that is handed on twice is sent by one entry.
+ */
+export class WebhookQueue {
+  readonly #queue: Queue<WebhookEntry>
+
+  constructor(redis: Redis) {
+    this.#queue = new Queue(queueName, {
+      connection: redis,
+      prefix: queuePrefix,
+      streams: { events: { maxLen: 0 } },
+    })
+    this.#queue.on('error', () => undefined)
+  }
+
+  async add(webhookId: string, entry: { job: JobId; type: string; maxAttempts: number }): Promise<void> {
+    const { job, type, maxAttempts } = entry
+    await this.#queue.add(
+      'webhook',
+      { v: 1, job, type },
+      {
+        jobId: webhookId,
+        attempts: maxAttempts,
+        backoff: { type: 'custom' },
+        removeOnComplete: { age: keepSeconds },
+        removeOnFail: { age: keepSeconds },
+      },
+    )
+  }
+
+  close(): Promise<void> {
+    return this.#queue.close()
+  }
+}
+
+export interface WebhookWorkerOptions {
+  readonly redis: Redis
+  readonly concurrency: number
+  readonly leaseMs: number
+  /** Makes one attempt: `true` when delivered, `false` to try again later, `null` when there is nothing to send. */
+  readonly deliver: (entry: WebhookEntry) => Promise<boolean | null>
+  /** Milliseconds to wait after so many failed attempts. */
+  readonly retryDelayMs: (attemptsMade: number) => number
+  readonly log: Logger
+}
+
+/** Sends what is in the webhook queue. BullMQ's own worker serves: there is one queue and no order between hosts. */
+export function startWebhookWorker(options: WebhookWorkerOptions): Worker<WebhookEntry> {
+  const worker = new Worker<WebhookEntry>(
+    queueName,
+    async (job) => {
+      const delivered = await options.deliver(job.data)
+      if (delivered === null) throw new UnrecoverableError('nothing to send')
+      if (!delivered) throw new Error('not delivered')
+    },
+    {
+      connection: options.redis,
+      prefix: queuePrefix,
+      concurrency: options.concurrency,
+      lockDuration: Math.max(30_000, options.leaseMs),
+      stalledInterval: options.leaseMs,
+      maxStalledCount: 1_000,
+      settings: { backoffStrategy: (attemptsMade) => options.retryDelayMs(attemptsMade) },
+    },
+  )
+  worker.on('error', (error) => options.log.debug({ err: error }, 'webhook queue error'))
+  return worker
+}

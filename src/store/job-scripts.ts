@@ -1,0 +1,198 @@
+import { type Ending, isTerminal, stages, statusOf, type Transition, transitions } from '../core/job-state.ts'
+
+/**
+ * The Lua side of the job store. Each script is one atomic step; the state machine of `core/job-state.ts` is compiled
+ * into all of them, so an illegal transition cannot be written down here.
+ *
+ * Messages to watching API processes: `<job id> <first sequence>\n<entry>␞<entry>…`, and after the last entry of a job
+ * `␟<result>`. JSON text never contains the two separators raw.
+ */
+const oneOf = (names: readonly string[]): string => names.map((name) => `stage == '${name}'`).join(' or ')
+const endedStages = stages.filter((stage) => isTerminal(statusOf(stage)))
+
+/**
+ * Lua that moves a job along one transition; `stage` is false afterwards when its stage does not allow that. Written out
+ * as comparisons: a table of the whole machine would be built anew at every call, and cost more than the rest.
+ */
+function advance(name: Transition): string {
+  const { from, to } = transitions[name]
+  return `if ${oneOf(from)} then call('HSET', KEYS[1], 'stage', '${to}') else stage = false end`
+}
+
+const prelude = `
+local call = redis.call
+
+local function publish(job, id, first, entries, final, result)
+  local watchers = call('HGET', job, 'watchers')
+  if not watchers or watchers == '' then return end
+  local message = id .. ' ' .. first .. '\\n' .. table.concat(entries, '\\30')
+  if final then message = message .. '\\31' .. (result or '') end
+  for process, wants in string.gmatch(watchers, '([^ :]+):(%a+)') do
+    if final or wants == 'all' then call('PUBLISH', 'sluice:api:' .. process, message) end
+  end
+end
+
+local function emit(job, events, id, entry)
+  local sequence = call('RPUSH', events, entry)
+  publish(job, id, sequence, {entry}, false)
+end
+`
+
+/** KEYS job private events tenantJobs open unaudited [idempotency] */
+const create = `
+local id, now, deadline, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if KEYS[7] then
+  local holder = call('GET', KEYS[7])
+  if holder then return holder end
+  call('SET', KEYS[7], id .. ' ' .. ARGV[11], 'PX', ARGV[12])
+end
+if call('EXISTS', KEYS[1]) == 1 then return '' end
+call('HSET', KEYS[1], 'stage', 'intake', 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
+  'deadline', deadline, 'hook', ARGV[7], 'watchers', ARGV[8])
+call('HSET', KEYS[2], 'spec', ARGV[9], 'body', ARGV[10])
+call('RPUSH', KEYS[3], 'job.queued {}')
+call('PEXPIRE', KEYS[2], ttl)
+call('ZADD', KEYS[4], now, id)
+call('ZADD', KEYS[5], deadline, id)
+call('ZADD', KEYS[6], now, id)
+return ''
+`
+
+/** KEYS job private unaudited */
+const startAudit = `
+call('ZREM', KEYS[3], ARGV[1])
+local state = call('HMGET', KEYS[1], 'stage', 'lane', 'hop')
+local stage = state[1]
+${advance('audit')}
+if stage then
+  local audits = call('HINCRBY', KEYS[1], 'audits', 1)
+  local content = call('HMGET', KEYS[2], 'spec', 'body')
+  return {'go', audits, content[1], content[2]}
+end
+if state[1] == 'waiting' then return {'routed', state[2], state[3]} end
+return {'ended'}
+`
+
+/** KEYS job private body… */
+const route = `
+local stage = call('HGET', KEYS[1], 'stage')
+${advance('route')}
+if not stage then return 0 end
+call('HSET', KEYS[1], 'plan', ARGV[1], 'lane', ARGV[2], 'sensitivity', ARGV[3], 'reason', ARGV[4], 'masked', ARGV[5],
+  'candidate', 0, 'hop', 1, 'placeholders', ARGV[8])
+if ARGV[7] ~= '' then call('HSET', KEYS[2], 'vault', ARGV[7]) end
+for index = 3, #KEYS do call('SET', KEYS[index], ARGV[6 + index], 'PX', ARGV[6]) end
+return 1
+`
+
+/** KEYS job body events */
+const startAttempt = `
+local id, hop = ARGV[1], tonumber(ARGV[2])
+local state = call('HMGET', KEYS[1], 'stage', 'hop', 'lane', 'ready')
+local stage = state[1]
+if not stage or ${oneOf(endedStages)} then return {'ended'} end
+if tonumber(state[2] or 0) > hop then return {'superseded', state[3], state[2], state[4] or '0'} end
+local before = stage
+${advance('start')}
+if not stage then return {'ended'} end
+local fence = call('HINCRBY', KEYS[1], 'fence', 1)
+call('HSET', KEYS[1], 'node', ARGV[3])
+call('HSETNX', KEYS[1], 'started', ARGV[4])
+if before ~= 'running' then
+  local masked = call('HGET', KEYS[1], 'placeholders') == '1' and 'true' or 'false'
+  emit(KEYS[1], KEYS[3], id, 'job.in_progress {"masked":' .. masked .. '}')
+end
+local facts = call('HMGET', KEYS[1], 'plan', 'candidate', 'attempts', 'deadline', 'created', 'sensitivity', 'priority',
+  'output')
+return {'go', fence, before, call('GET', KEYS[2]) or '', unpack(facts, 1, 8)}
+`
+
+/** KEYS job events */
+const append = `
+local state = call('HMGET', KEYS[1], 'stage', 'fence')
+if state[1] ~= 'running' or state[2] ~= ARGV[2] then return 0 end
+if ARGV[3] == '1' then call('HSET', KEYS[1], 'output', 1) end
+local entries = {unpack(ARGV, 4)}
+local last = call('RPUSH', KEYS[2], unpack(entries))
+publish(KEYS[1], ARGV[1], last - #entries + 1, entries, false)
+return 1
+`
+
+/** KEYS job events */
+const retry = `
+local state = call('HMGET', KEYS[1], 'stage', 'fence')
+local stage = state[1]
+if state[2] ~= ARGV[2] then return 0 end
+${advance('retry')}
+if not stage then return 0 end
+call('HSET', KEYS[1], 'lane', ARGV[3], 'candidate', ARGV[4], 'hop', ARGV[5], 'ready', ARGV[6], 'attempts', ARGV[7])
+if ARGV[8] == '1' then
+  call('HDEL', KEYS[1], 'output')
+  emit(KEYS[1], KEYS[2], ARGV[1], 'output.reset {}')
+end
+emit(KEYS[1], KEYS[2], ARGV[1], 'job.retrying {}')
+return 1
+`
+
+/** KEYS job events result open unaudited outbox body… */
+const end = (ending: Ending) => `
+local id, fence = ARGV[1], ARGV[2]
+local state = call('HMGET', KEYS[1], 'stage', 'fence', 'hook', 'node')
+local stage, before = state[1], state[1]
+if fence ~= '' and state[2] ~= fence then return 0 end
+${advance(ending)}
+if not stage then return 0 end
+local entry, result = ARGV[5], ARGV[6]
+call('HSET', KEYS[1], unpack(ARGV, 7))
+if result ~= '' then call('SET', KEYS[3], result, 'PX', ARGV[3]) end
+local sequence = call('RPUSH', KEYS[2], entry)
+call('PEXPIRE', KEYS[2], ARGV[4])
+call('PEXPIRE', KEYS[1], ARGV[3])
+call('ZREM', KEYS[4], id)
+if before == 'intake' then call('ZREM', KEYS[5], id) end
+if #KEYS > 6 then call('DEL', unpack(KEYS, 7)) end
+if state[3] == '1' then call('LPUSH', KEYS[6], id .. ' job.${transitions[ending].to}') end
+publish(KEYS[1], id, sequence, {entry}, true, result)
+${
+  ending === 'cancel' || ending === 'expire'
+    ? "if before == 'running' then call('PUBLISH', 'sluice:node:' .. (state[4] or ''), id) end"
+    : ''
+}
+return 1
+`
+
+/** KEYS job events */
+const watch = `
+local stage = call('HGET', KEYS[1], 'stage')
+if not stage then return false end
+if not (${oneOf(endedStages)}) then
+  local watchers = call('HGET', KEYS[1], 'watchers') or ''
+  local watcher = ARGV[1] .. ':' .. ARGV[2]
+  if not string.find(' ' .. watchers .. ' ', ' ' .. watcher .. ' ', 1, true) then
+    call('HSET', KEYS[1], 'watchers', watchers .. ' ' .. watcher)
+  end
+end
+return {stage, unpack(call('LRANGE', KEYS[2], ARGV[3], -1))}
+`
+
+const bodies = {
+  create,
+  startAudit,
+  route,
+  startAttempt,
+  append,
+  retry,
+  complete: end('complete'),
+  fail: end('fail'),
+  cancel: end('cancel'),
+  expire: end('expire'),
+  reject: end('reject'),
+  watch,
+}
+
+export type ScriptName = keyof typeof bodies
+
+/** Lua source by name. */
+export const jobScripts: Readonly<Record<ScriptName, string>> = Object.fromEntries(
+  Object.entries(bodies).map(([name, body]) => [name, prelude + body]),
+) as Record<ScriptName, string>
