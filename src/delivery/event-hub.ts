@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { BrokerError } from '../core/errors.ts'
+import type { JobId } from '../core/job.ts'
+import { decodeEntry, isTerminalEvent, type JobEvent } from '../core/job-event.ts'
+import type { JobStore, Watcher } from '../core/ports.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { channels } from '../store/keys.ts'
+
+/** A reader that lags by more events than this reads them from the store again instead of from memory. */
+const maxBufferedEvents = 1_000
+/** How often a reader that is behind looks whether Redis is back, in milliseconds. */
+const rereadMs = 250
+
+/**
+ * Brings the events of the jobs that somebody waits for into this process: one subscription however many readers there
+ * are. A job knows which processes watch it, and the script that appends an event publishes to them in the same step.
+ *
+ * What a broken connection swallows is read from the store when it is back; sequence numbers show what is missing.
+ */
+export class EventHub {
+  readonly #processId = randomUUID().slice(0, 8)
+  readonly #subscriber: Redis
+  readonly #store: JobStore
+  readonly #log: Logger
+  readonly #followers = new Map<JobId, Set<Follower>>()
+
+  constructor(options: { subscriber: Redis; store: JobStore; log: Logger }) {
+    this.#subscriber = options.subscriber
+    this.#store = options.store
+    this.#log = options.log
+  }
+
+  async start(): Promise<void> {
+    this.#subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
+    await this.#subscriber.subscribe(channels.api(this.#processId))
+    this.#subscriber.on('ready', () => {
+      for (const followers of this.#followers.values()) for (const follower of followers) follower.catchUp()
+    })
+  }
+
+  watcher(wants: Watcher['wants']): Watcher {
+    return { processId: this.#processId, wants }
+  }
+
+  /** Follows a job that is about to be created with `watcher(wants)`: there is nothing to catch up with. */
+  expect(id: JobId, wants: Watcher['wants']): Follower {
+    const follower = new Follower(id, {
+      wants,
+      read: (after) => this.#store.watch(id, this.watcher(wants), after).then((start) => start?.events ?? []),
+      onClose: () => this.#forget(id, follower),
+    })
+    const followers = this.#followers.get(id)
+    if (followers) followers.add(follower)
+    else this.#followers.set(id, new Set([follower]))
+    return follower
+  }
+
+  /** Follows an existing job from just after event `after`; null when there is none. */
+  async follow(id: JobId, wants: Watcher['wants'], after: number): Promise<Follower | null> {
+    const follower = this.expect(id, wants)
+    const start = await this.#store.watch(id, this.watcher(wants), after).catch((error: unknown) => {
+      follower.close()
+      throw error
+    })
+    if (start === null) {
+      follower.close()
+      return null
+    }
+    follower.replay(after, start.events)
+    return follower
+  }
+
+  get followed(): number {
+    return this.#followers.size
+  }
+
+  /** Message layout: `store/job-scripts.ts`. */
+  #receive(message: string): void {
+    const head = message.slice(0, message.indexOf('\n'))
+    const [id, first] = head.split(' ') as [JobId, string]
+    const followers = this.#followers.get(id)
+    if (!followers) return
+    const tail = message.indexOf('\x1f')
+    const result = tail === -1 ? null : message.slice(tail + 1)
+    const body = message.slice(head.length + 1, tail === -1 ? undefined : tail)
+    const events = body.split('\x1e').map((entry, index) => decodeEntry(Number(first) + index, entry))
+    for (const follower of followers) follower.push(events, result)
+  }
+
+  #forget(id: JobId, follower: Follower): void {
+    const followers = this.#followers.get(id)
+    followers?.delete(follower)
+    if (followers?.size === 0) this.#followers.delete(id)
+    this.#log.debug({ job: id }, 'reader left')
+  }
+}
+
+interface FollowerOptions {
+  readonly wants: Watcher['wants']
+  readonly read: (after: number) => Promise<readonly JobEvent[]>
+  readonly onClose: () => void
+}
+
+/** One reader's place in one job's event stream. */
+export class Follower {
+  readonly id: JobId
+  readonly #options: FollowerOptions
+  #events: JobEvent[] = []
+  /** The first event, `job.queued`, is written before anybody can watch, and is never pushed. */
+  #last = 1
+  /** Events are missing from `#events`: they must be read from the store. */
+  #behind = false
+  #closed = false
+  #wake: (() => void) | null = null
+  #result: string | null = null
+
+  constructor(id: JobId, options: FollowerOptions) {
+    this.id = id
+    this.#options = options
+  }
+
+  /** The result that came with the terminal event, as stored; null when it must be read from the store. */
+  get pushedResult(): string | null {
+    return this.#result
+  }
+
+  /**
+   * The next event, or null when none came for `timeoutMs` or the follower was closed. Every event comes once and in
+   * order; with `wants: 'terminal'` only the last one comes. While Redis is away nothing comes.
+   */
+  async next(timeoutMs: number): Promise<JobEvent | null> {
+    const untilMs = Date.now() + timeoutMs
+    while (!this.#closed) {
+      if (this.#events.length === 0 && this.#behind) await this.#readMissing()
+      const event = this.#events.shift()
+      if (event) return event
+      const leftMs = untilMs - Date.now()
+      if (leftMs <= 0) return null
+      await this.#wait(this.#behind ? Math.min(leftMs, rereadMs) : leftMs)
+    }
+    return null
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.onClose()
+    this.#wake?.()
+  }
+
+  push(events: readonly JobEvent[], result: string | null): void {
+    for (const event of events) this.#take(event)
+    if (result) this.#result = result
+    this.#wake?.()
+  }
+
+  replay(after: number, events: readonly JobEvent[]): void {
+    // What was pushed since the registration is in `events` or comes after them; the store knows.
+    const pushedMeanwhile = this.#behind || this.#events.length > 0
+    this.#events = []
+    this.#last = after
+    this.#behind = false
+    this.push(events, null)
+    if (pushedMeanwhile) this.catchUp()
+  }
+
+  /** Something may have been missed: whatever was published meanwhile is in the store. */
+  catchUp(): void {
+    this.#behind = true
+    this.#wake?.()
+  }
+
+  #take(event: JobEvent): void {
+    if (event.sequence <= this.#last) return
+    if (this.#options.wants === 'terminal') {
+      if (isTerminalEvent(event)) this.#append(event)
+      return
+    }
+    const fits = event.sequence === this.#last + 1 && this.#events.length < maxBufferedEvents
+    if (fits && !this.#behind) this.#append(event)
+    else this.#behind = true
+  }
+
+  #append(event: JobEvent): void {
+    this.#events.push(event)
+    this.#last = event.sequence
+  }
+
+  async #readMissing(): Promise<void> {
+    try {
+      const missing = await this.#options.read(this.#last)
+      this.#behind = false
+      for (const event of missing) this.#take(event)
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'redis_unavailable') throw error
+    }
+  }
+
+  async #wait(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
+  }
+}
