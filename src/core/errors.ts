@@ -77,12 +77,6 @@ export const errorRegistry = {
     summary: 'The job store is away; nothing was accepted.',
     retryAfterSeconds: 1,
   },
-  shutting_down: {
-    status: 503,
-    type: 'server_error',
-    summary: 'This process is shutting down.',
-    retryAfterSeconds: 1,
-  },
   internal_error: { status: 500, type: 'server_error', summary: 'Sluice failed; the operator has the details.' },
 } as const satisfies Record<string, ErrorRow>
 

@@ -1,0 +1,125 @@
+/**
+ * The shape of `sluice.yaml`. Every key, its default and its limits are here, in `schema-models.ts` and in
+ * `schema-tenants.ts`; what several keys must agree on is in `cross-checks.ts`. Names are those of the file;
+ * durations are text in the file and milliseconds here, and what is secret becomes a `Secret`.
+ */
+import { z } from 'zod'
+import { sensitivities } from '../core/vocabulary.ts'
+import { leaseDuration, longDuration, timerDuration } from './duration.ts'
+import { baseUrl, cidr, redisUrl } from './schema-fields.ts'
+import { models, pools } from './schema-models.ts'
+import { tenants } from './schema-tenants.ts'
+
+const server = z
+  .strictObject({
+    host: z.string().min(1).max(255).default('127.0.0.1').describe('Address to listen on.'),
+    port: z.int().min(0).max(65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
+    max_body_mb: z.int().min(1).max(512).default(16).describe('Largest request body, in MiB.'),
+    max_open_jobs: z
+      .int()
+      .min(1)
+      .max(100_000_000)
+      .default(100_000)
+      .describe('Jobs that are not finished, over all tenants; more are refused with `queue_full`.'),
+  })
+  .prefault({})
+  .describe('The HTTP server.')
+
+const redis = z
+  .strictObject({
+    url: redisUrl.optional().describe('redis:// or rediss:// URL, or the path of a Unix socket. Absent: an own one.'),
+  })
+  .prefault({})
+  .describe('Where queues and jobs live.')
+
+const retry = z
+  .strictObject({
+    max_attempts: z.int().min(1).max(100).default(6).describe('Attempts per job, over all its deployments.'),
+    base_delay: timerDuration
+      .prefault('500ms')
+      .describe('Wait after the first failure; doubles with each further one.'),
+    max_delay: timerDuration.prefault('30s').describe('The longest wait between two attempts.'),
+  })
+  .prefault({})
+  .describe('How failed attempts are repeated.')
+
+const presidio = z
+  .strictObject({
+    presidio: z
+      .strictObject({ url: baseUrl.describe('URL of the Presidio analyzer.') })
+      .describe('A Presidio analyzer as detector.'),
+  })
+  .describe('A detector with settings.')
+
+const auditor = z
+  .strictObject({
+    detectors: z
+      .array(z.union([z.literal('builtin'), presidio]).describe('`builtin`, or `presidio: { url: … }`.'))
+      .min(1, { error: 'needs at least one detector' })
+      .prefault(['builtin'])
+      .describe('What looks for personal data.'),
+    on_phi: z.enum(sensitivities).optional().describe('The class that a job with health data is raised to.'),
+  })
+  .prefault({})
+  .describe('How prompts are examined.')
+
+const retention = z
+  .strictObject({
+    results: longDuration.prefault('24h').describe('Finished jobs with their results.'),
+    events: longDuration.prefault('1h').describe('The event log of a finished job, from which streams resume.'),
+    files: longDuration.prefault('30d').describe('Uploaded and generated files.'),
+  })
+  .prefault({})
+  .describe('How long things are kept.')
+
+const webhooks = z
+  .strictObject({
+    allow_networks: z
+      .array(cidr)
+      .max(100)
+      .default([])
+      .describe('Private or local networks, in CIDR notation, that webhooks may be sent to.'),
+    allow_http: z.boolean().default(false).describe('Whether webhooks may be sent to http:// URLs.'),
+  })
+  .prefault({})
+  .describe('Where webhooks may be sent.')
+
+const leases = z
+  .strictObject({
+    duration: leaseDuration
+      .prefault('10s')
+      .describe('How long a worker may be silent before its jobs are handed to another.'),
+  })
+  .prefault({})
+  .describe('When a worker counts as lost.')
+
+const deadlines = z
+  .strictObject({
+    interactive: longDuration.prefault('10m').describe('For jobs of priority interactive.'),
+    standard: longDuration.prefault('24h').describe('For jobs of priority standard.'),
+    batch: longDuration.prefault('24h').describe('For jobs of priority batch.'),
+  })
+  .prefault({})
+  .describe('When a job expires whose request names no deadline.')
+
+export const configSchema = z
+  .strictObject({
+    server,
+    redis,
+    data_dir: z.string().min(1).max(4096).default('./data').describe('Folder for what Sluice keeps on disk.'),
+    pools,
+    models,
+    retry,
+    tenants,
+    auditor,
+    retention,
+    webhooks,
+    leases,
+    deadlines,
+  })
+  .describe('Configuration of Sluice.')
+
+/** The checked configuration. Durations are milliseconds. */
+export type Config = z.output<typeof configSchema>
+/** What a file may say. */
+export type ConfigInput = z.input<typeof configSchema>

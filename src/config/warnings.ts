@@ -1,0 +1,104 @@
+/**
+ * What is accepted and yet worth saying: keys that this release reads but does not act on, secrets that stand in the
+ * file itself, and settings that cannot work as they are. A key is listed here as long as nothing enforces it.
+ */
+import { schemaAt } from './json-schema.ts'
+import type { ConfigPath, Finding } from './problems.ts'
+import { providerPresets } from './provider-presets.ts'
+import type { Config } from './schema.ts'
+import type { DeploymentConfig, ModelConfig } from './schema-models.ts'
+import type { TenantConfig } from './schema-tenants.ts'
+
+const notEnforced = 'is accepted; this release does not enforce it'
+
+/** `isWritten` tells whether the file itself has a path: a default is no reason for a warning. */
+export function findUnenforced(config: Config, isWritten: (path: ConfigPath) => boolean): readonly Finding[] {
+  const retained: ConfigPath = ['retention', 'files']
+  return [
+    ...Object.entries(config.models).flatMap(([name, model]) => unenforcedInModel(['models', name], model)),
+    ...Object.entries(config.tenants).flatMap(([name, tenant]) => unenforcedInTenant(['tenants', name], tenant)),
+    ...unenforcedInAuditor(config.auditor),
+    ...(isWritten(retained) ? [{ path: retained, message: notEnforced }] : []),
+  ]
+}
+
+function unenforcedInModel(path: ConfigPath, model: ModelConfig): Finding[] {
+  const findings: Finding[] = []
+  if (model.strategy !== 'ordered') {
+    const message = `\`${model.strategy}\` is accepted; this release tries deployments in order`
+    findings.push({ path: [...path, 'strategy'], message })
+  }
+  if (model.fallbacks.length > 0) {
+    const message = 'is accepted; this release does not go on to another model'
+    findings.push({ path: [...path, 'fallbacks'], message })
+  }
+  for (const [index, deployment] of model.deployments.entries()) {
+    findings.push(...unenforcedInDeployment([...path, 'deployments', index], deployment))
+  }
+  return findings
+}
+
+function unenforcedInDeployment(path: ConfigPath, deployment: DeploymentConfig): Finding[] {
+  const findings: Finding[] = []
+  if (deployment.rpm !== undefined) findings.push({ path: [...path, 'rpm'], message: notEnforced })
+  if (deployment.tpm !== undefined) findings.push({ path: [...path, 'tpm'], message: notEnforced })
+  if (deployment.free !== undefined) {
+    findings.push({ path: [...path, 'free'], message: 'is accepted; this release does not compare costs' })
+  }
+  return findings
+}
+
+function unenforcedInTenant(path: ConfigPath, tenant: TenantConfig): Finding[] {
+  const limits = Object.keys(tenant.limits).map((key) => ({ path: [...path, 'limits', key], message: notEnforced }))
+  const budgets = { path: [...path, 'budgets'], message: notEnforced }
+  return tenant.budgets.length > 0 ? [budgets, ...limits] : limits
+}
+
+function unenforcedInAuditor(auditor: Config['auditor']): Finding[] {
+  const findings: Finding[] = []
+  for (const [index, detector] of auditor.detectors.entries()) {
+    if (detector === 'builtin') continue
+    const message = 'is accepted; this release uses its built-in detectors only'
+    findings.push({ path: ['auditor', 'detectors', index, 'presidio'], message })
+  }
+  if (auditor.on_phi !== undefined) {
+    const message = 'is accepted; this release does not raise a job for health data'
+    findings.push({ path: ['auditor', 'on_phi'], message })
+  }
+  return findings
+}
+
+/** Settings that the schema allows and that cannot do what they are probably meant to. */
+export function findUnusable(config: Config): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const [name, model] of Object.entries(config.models)) {
+    for (const [index, deployment] of model.deployments.entries()) {
+      const { needsKey, baseUrl } = providerPresets[deployment.provider]
+      const isBare = deployment.api_key === undefined && deployment.headers === undefined
+      if (!needsKey || !isBare || deployment.base_url !== baseUrl) continue
+      const path = ['models', name, 'deployments', index, 'api_key']
+      findings.push({ path, message: `is missing; ${deployment.provider} refuses calls without a key` })
+    }
+  }
+  if (Object.keys(config.tenants).length === 0) {
+    const message = 'there are none, so nobody can send jobs; only a file for dispatchers goes without'
+    findings.push({ path: ['tenants'], message })
+  }
+  return findings
+}
+
+/** Whether a value is a secret that stands in the file in plain text. */
+export function isPlainSecret(path: ConfigPath, value: unknown): value is string {
+  if (typeof value !== 'string' || !isSecretPath(path)) return false
+  // Most further headers and Redis URLs are no secrets: a title, a version, a host.
+  if (path.includes('headers')) return /auth|key|token|secret|cookie/i.test(String(path.at(-1)))
+  if (path[0] === 'redis') return (URL.parse(value)?.password ?? '') !== ''
+  return true
+}
+
+export const plainSecretMessage = `stands in the file; write \${NAME} or \${file:/path} and keep the secret elsewhere`
+
+/** Whether what stands at a path must never be shown. */
+export function isSecretPath(path: ConfigPath): boolean {
+  return schemaAt(path)?.writeOnly === true
+}
