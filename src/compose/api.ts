@@ -1,0 +1,108 @@
+import { BrokerError } from '../core/errors.ts'
+import type { Tenant } from '../core/tenant.ts'
+import { EventHub } from '../delivery/event-hub.ts'
+import { createUrlGuard, UrlGuardError } from '../delivery/url-guard.ts'
+import { buildApp } from '../http/app.ts'
+import { KeyRing } from '../http/auth.ts'
+import { BullmqQueues } from '../queue/bullmq-queues.ts'
+import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
+import { translateRedisErrors } from '../store/redis-errors.ts'
+import { version } from '../version.ts'
+import { connect, createCatalogue, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+
+/** How stale the number of open jobs may be that admission goes by, in milliseconds. */
+const openJobsRefreshMs = 500
+/** Clients and proxies cut waits at 60 s and more; a wait this long goes on by a redirect. */
+const chatWaitMs = 50_000
+
+export interface RunningApi extends RunningRole {
+  readonly url: string
+}
+
+/** Serves the HTTP API. Resolves once it listens. */
+export async function startApi(runtime: Runtime): Promise<RunningApi> {
+  requireVaultKey(runtime, 'api')
+  const { config, telemetry, log } = runtime
+  const redis = connect(runtime, 'api')
+  const subscriber = connect(runtime, 'subscriber')
+  const store = createStore(runtime, redis)
+  const queues = new BullmqQueues(redis)
+  const hub = new EventHub({ subscriber, store, log })
+  await hub.start()
+
+  let openJobs = 0
+  const refreshOpenJobs = async () => {
+    openJobs = await store.countOpen().catch(() => openJobs)
+  }
+  const refresh = setInterval(() => void refreshOpenJobs(), openJobsRefreshMs)
+  const queueNames = [
+    ...intakeQueues(),
+    ...Object.entries(config.pools).flatMap(([pool, { residency }]) => laneQueues(pool, residency)),
+  ].map(({ name }) => name)
+  telemetry.observeLaneDepths(() => queues.depths(queueNames))
+
+  const checkReady = async () => {
+    await translateRedisErrors(redis.ping())
+  }
+  const app = await buildApp(
+    {
+      accept: {
+        store,
+        queues,
+        catalogue: createCatalogue(config),
+        metrics: telemetry.metrics,
+        openJobs: () => openJobs,
+        maxOpenJobs: config.server.max_open_jobs,
+        defaultDeadlineMs: config.deadlines,
+        checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
+        now: Date.now,
+      },
+      store,
+      hub,
+      keyRing: createKeyRing(runtime),
+      telemetry,
+      log,
+      modelNames: Object.keys(config.models),
+      startedAtMs: Date.now(),
+      maxBodyBytes: config.server.max_body_mb * 1024 * 1024,
+      metricsText: telemetry.metricsText,
+      checkReady,
+      chatWaitMs,
+    },
+    version,
+  )
+  const url = await app.listen({ host: config.server.host, port: config.server.port })
+  return {
+    name: 'api',
+    url,
+    checkReady,
+    async stop() {
+      clearInterval(refresh)
+      await app.close()
+      await queues.close()
+      subscriber.disconnect()
+      redis.disconnect()
+    },
+  }
+}
+
+function createKeyRing({ config }: Runtime): KeyRing {
+  const keyRing = new KeyRing()
+  for (const [name, { keys, sensitivity, models, webhook_secret }] of Object.entries(config.tenants)) {
+    const tenant: Tenant = { name, sensitivity, models, hasWebhookSecret: webhook_secret !== undefined }
+    for (const key of keys) keyRing.add(key.reveal(), tenant)
+  }
+  return keyRing
+}
+
+function createWebhookUrlCheck(webhooks: Runtime['config']['webhooks']): (url: string) => void {
+  const guard = createUrlGuard({ allowNetworks: webhooks.allow_networks, allowHttp: webhooks.allow_http })
+  return (url) => {
+    try {
+      guard.check(url)
+    } catch (error) {
+      if (!(error instanceof UrlGuardError)) throw error
+      throw new BrokerError('invalid_request', error.message, { param: 'webhook.url', cause: error })
+    }
+  }
+}

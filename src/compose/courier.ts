@@ -1,0 +1,106 @@
+import { nextDeliveryDelayMs } from '../core/webhook-schedule.ts'
+import { createUrlGuard } from '../delivery/url-guard.ts'
+import { createWebhookSender } from '../delivery/webhook-sender.ts'
+import { deliverWebhook } from '../pipeline/deliver-webhook.ts'
+import { expireJobs, requeueStranded } from '../pipeline/expire-jobs.ts'
+import { webhookIdOf } from '../pipeline/notify-job.ts'
+import { BullmqQueues } from '../queue/bullmq-queues.ts'
+import { startWebhookWorker, WebhookQueue } from '../queue/webhook-queue.ts'
+import { Outbox, type OutboxRow } from '../store/outbox.ts'
+import { version } from '../version.ts'
+import { connect, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+
+const housekeepingMs = 2_000
+const trimMs = 60_000
+/** Slow receivers wait on the network, not on a core. */
+const webhookConcurrency = 50
+const maxDeliveryAttempts = 10
+
+/** Sends webhooks and keeps house: expires overdue jobs, finds stranded ones, trims indexes. */
+export async function startCourier(runtime: Runtime): Promise<RunningRole> {
+  requireVaultKey(runtime, 'courier')
+  const { config, telemetry, log } = runtime
+  const redis = connect(runtime, 'worker')
+  const blocking = connect(runtime, 'blocking')
+  const store = createStore(runtime, redis)
+  const queues = new BullmqQueues(redis)
+  const webhooks = new WebhookQueue(redis)
+  const outbox = new Outbox(redis, blocking)
+  const { allow_networks: allowNetworks, allow_http: allowHttp } = config.webhooks
+  const sender = createWebhookSender({
+    guard: createUrlGuard({ allowNetworks, allowHttp }),
+    userAgent: `Sluice/${version}`,
+  })
+  const secretOf = (tenant: string) => config.tenants[tenant]?.webhook_secret?.reveal()
+  const worker = startWebhookWorker({
+    redis,
+    concurrency: webhookConcurrency,
+    leaseMs: config.leases.duration,
+    deliver: (entry) => deliverWebhook(entry, { store, sender, secretOf, telemetry, log }),
+    retryDelayMs: (attempts) => nextDeliveryDelayMs(attempts, Math.random()) ?? 0,
+    log,
+  })
+
+  const handOn = async (row: OutboxRow) => {
+    await webhooks.add(webhookIdOf(row.id, row.type), { job: row.id, type: row.type, maxAttempts: maxDeliveryAttempts })
+    await outbox.handedOn(row)
+  }
+  let stopping = false
+  const pump = (async () => {
+    while (!stopping) {
+      try {
+        const row = await outbox.take()
+        if (row) await handOn(row)
+      } catch (error) {
+        if (!stopping) log.debug({ err: error }, 'the outbox could not be read')
+        await new Promise((resolve) => setTimeout(resolve, 250))
+      }
+    }
+  })()
+  const keepHouse = async () => {
+    const nowMs = Date.now()
+    await expireJobs({ store, metrics: telemetry.metrics, nowMs })
+    await requeueStranded({ store, queues, log, nowMs })
+    for (const row of await outbox.taken()) await handOn(row)
+  }
+  const trim = async () => {
+    const keptMs = Math.max(...Object.values(config.deadlines)) + config.retention.results
+    await store.trimIndexes(Object.keys(config.tenants), Date.now() - keptMs)
+  }
+  const every = (periodMs: number, task: () => Promise<void>) =>
+    repeat(periodMs, task, (error) => {
+      log.debug({ err: error }, 'housekeeping failed; it is tried again')
+    })
+  const chores = [every(housekeepingMs, keepHouse), every(trimMs, trim)]
+  return {
+    name: 'courier',
+    checkReady: async () => {
+      await redis.ping()
+    },
+    async stop(graceMs) {
+      stopping = true
+      for (const stopChore of chores) stopChore()
+      blocking.disconnect()
+      await pump
+      await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      await sender.close()
+      await Promise.all([webhooks.close(), queues.close()])
+      redis.disconnect()
+    },
+  }
+}
+
+/** Runs `task` now and `periodMs` after each of its ends, never twice at once. Returns what stops it. */
+function repeat(periodMs: number, task: () => Promise<void>, onError: (error: unknown) => void): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const turn = async () => {
+    await task().catch(onError)
+    if (!stopped) timer = setTimeout(() => void turn(), periodMs)
+  }
+  void turn()
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+}

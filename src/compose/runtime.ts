@@ -1,0 +1,67 @@
+import type { Redis } from 'ioredis'
+import { providerPresets } from '../config/provider-presets.ts'
+import type { Config } from '../config/schema.ts'
+import type { Candidate } from '../core/job.ts'
+import type { Catalogue } from '../core/routing.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { coalesceWrites } from '../store/coalesce-writes.ts'
+import { connectRedis, type RedisAddress, type RedisPurpose } from '../store/redis.ts'
+import { RedisJobStore } from '../store/redis-job-store.ts'
+import { createSealer } from '../store/sealing.ts'
+import type { RunningTelemetry } from '../telemetry/tracing.ts'
+
+/** What every role is started with. */
+export interface Runtime {
+  readonly config: Config
+  readonly redis: RedisAddress
+  /** `SLUICE_VAULT_KEY`, for the roles that may hold it. */
+  readonly vaultKey: Buffer | null
+  /** Name of this process among its like; a dispatcher's node. */
+  readonly node: string
+  readonly telemetry: RunningTelemetry
+  readonly log: Logger
+}
+
+/** A role at work. */
+export interface RunningRole {
+  readonly name: string
+  /** Rejects with the reason when the role can't do its work. */
+  checkReady(): Promise<void>
+  /** Takes nothing new, finishes what is in flight within `graceMs`, hands back the rest, closes everything. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function connect(runtime: Runtime, purpose: RedisPurpose): Redis {
+  const redis = connectRedis(runtime.redis, purpose, { logger: runtime.log, name: `sluice-${purpose}-${runtime.node}` })
+  if (purpose === 'api' || purpose === 'worker') coalesceWrites(redis)
+  return redis
+}
+
+export function createStore(runtime: Runtime, redis: Redis): RedisJobStore {
+  return new RedisJobStore({
+    redis,
+    sealer: runtime.vaultKey ? createSealer(runtime.vaultKey) : null,
+    resultRetentionMs: runtime.config.retention.results,
+    eventRetentionMs: runtime.config.retention.events,
+  })
+}
+
+/** The roles that read what callers wrote hold the vault key. @throws Error where it is missing. */
+export function requireVaultKey(runtime: Runtime, role: string): void {
+  if (!runtime.vaultKey) throw new Error(`The ${role} needs SLUICE_VAULT_KEY: 32 random bytes in base64.`)
+}
+
+export function createCatalogue(config: Config): Catalogue {
+  const candidates = new Map<string, readonly Candidate[]>(
+    Object.entries(config.models).map(([name, model]) => [
+      name,
+      model.deployments.map(({ id, pool }) => ({ deployment: id, pool })),
+    ]),
+  )
+  return {
+    deploymentsOf: (model) => candidates.get(model),
+    residencyOf: (pool) => config.pools[pool]?.residency ?? 'cloud',
+  }
+}
+
+export const presets = providerPresets

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import { validatorCompiler } from '@fastify/type-provider-zod'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Tenant } from '../core/tenant.ts'
+import { authenticate } from './auth.ts'
+import type { HttpDeps } from './deps.ts'
+import { registerErrorHandler } from './error-handler.ts'
+import { registerJsonBody } from './json-body.ts'
+import { registerOpenApi } from './openapi.ts'
+import { registerChatRoutes } from './routes/chat-completions.ts'
+import { registerHealthRoutes } from './routes/health.ts'
+import { registerJobRoutes } from './routes/jobs.ts'
+import { registerModelRoutes } from './routes/models.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose key the request came with. Set for every path below `/v1/`. */
+    tenant: Tenant
+    /** W3C trace context of the caller. */
+    traceparent: string | undefined
+  }
+}
+
+/** The HTTP API: every plugin and every group of routes, in the order in which they apply. */
+export async function buildApp(deps: HttpDeps, version: string): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: deps.maxBodyBytes,
+    genReqId: () => `req_${randomUUID()}`,
+    // A slow upload must not hold a socket for ever; answers may take as long as they do.
+    requestTimeout: 120_000,
+    forceCloseConnections: true,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  // Answers are built by our own code from our own types; tests check them against the documented schemas.
+  app.setSerializerCompiler(() => JSON.stringify)
+  registerErrorHandler(app, deps.log)
+  registerJsonBody(app)
+  registerAuthentication(app, deps)
+  registerRequestFacts(app, deps)
+  await registerOpenApi(app, version)
+  registerHealthRoutes(app, deps)
+  registerModelRoutes(app, deps)
+  registerChatRoutes(app, deps)
+  registerJobRoutes(app, deps)
+  return app
+}
+
+/** The key is checked before a body of megabytes is read. */
+function registerAuthentication(app: FastifyInstance, deps: HttpDeps): void {
+  app.decorateRequest('tenant', null as unknown as Tenant)
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.url.startsWith('/v1/')) request.tenant = authenticate(request, deps.keyRing)
+    done()
+  })
+}
+
+function registerRequestFacts(app: FastifyInstance, deps: HttpDeps): void {
+  app.decorateRequest('traceparent', undefined)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    request.traceparent = traceparentOf(request)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    deps.telemetry.metrics.httpRequest(reply.elapsedTime, {
+      route: request.routeOptions.url ?? 'unknown',
+      method: request.method,
+      status: reply.statusCode,
+    })
+    done()
+  })
+}
+
+function traceparentOf(request: FastifyRequest): string | undefined {
+  const header = request.headers.traceparent
+  return typeof header === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header) ? header : undefined
+}

@@ -1,0 +1,63 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from '../core/errors.ts'
+import { isTerminalEvent, type JobEvent } from '../core/job-event.ts'
+import type { Follower } from '../delivery/event-hub.ts'
+import type { Accepted } from '../pipeline/accept-job.ts'
+import { EventRestorer, terminalFacts } from '../pipeline/deliver-result.ts'
+import type { HttpDeps } from './deps.ts'
+import { errorBody } from './error-handler.ts'
+import { SseStream } from './sse.ts'
+
+const doneRecord = 'data: [DONE]\n\n'
+/** How long a job may be overdue before its reader is told so: the courier ends overdue jobs every few seconds. */
+const overdueGraceMs = 30_000
+
+/**
+ * Streams a chat in OpenAI's dialect: only `data:` records and comments, because a record of any other form breaks one
+ * official client or another. An answer that breaks off says so before `[DONE]`: several clients take a plain end for
+ * success.
+ */
+export async function streamChat(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  follower: Follower,
+  accepted: Accepted,
+  deps: HttpDeps,
+): Promise<void> {
+  reply.hijack()
+  const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': accepted.id })
+  stream.onClose(() => follower.close())
+  const restorer = new EventRestorer(deps.store, accepted.id)
+  const giveUpAtMs = accepted.spec.deadlineMs + overdueGraceMs
+  try {
+    while (!stream.closed) {
+      const event = await follower.next(Math.max(0, giveUpAtMs - Date.now()))
+      if (stream.closed) break
+      if (event === null) {
+        await stream.write(errorRecord('deadline_exceeded', 'The job passed its deadline.') + doneRecord)
+        break
+      }
+      await stream.write(toRecords(await restorer.restore(event)))
+      if (isTerminalEvent(event)) break
+    }
+    stream.end()
+  } catch (error) {
+    deps.log.warn({ err: error, job: accepted.id }, 'a stream broke off')
+    stream.destroy()
+  } finally {
+    follower.close()
+  }
+}
+
+function toRecords(event: JobEvent): string {
+  if (event.type === 'output.delta') return `data: ${event.data}\n\n`
+  if (!isTerminalEvent(event)) return ''
+  const { status, error } = terminalFacts(event)
+  if (status === 'completed') return doneRecord
+  const code = (error?.code ?? 'internal_error') as ErrorCode
+  return errorRecord(code, error?.message ?? 'The job ended without an answer.') + doneRecord
+}
+
+function errorRecord(code: ErrorCode, message: string): string {
+  return `data: ${JSON.stringify(errorBody(code, message))}\n\n`
+}

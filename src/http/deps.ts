@@ -1,0 +1,23 @@
+import type { JobStore } from '../core/ports.ts'
+import type { Logger, Telemetry } from '../core/telemetry.ts'
+import type { EventHub } from '../delivery/event-hub.ts'
+import type { AcceptDeps } from '../pipeline/accept-job.ts'
+import type { KeyRing } from './auth.ts'
+
+/** What the routes need; `compose.ts` puts it together. */
+export interface HttpDeps {
+  readonly accept: AcceptDeps
+  readonly store: JobStore
+  readonly hub: EventHub
+  readonly keyRing: KeyRing
+  readonly telemetry: Telemetry
+  readonly log: Logger
+  readonly modelNames: readonly string[]
+  readonly startedAtMs: number
+  readonly maxBodyBytes: number
+  readonly metricsText: () => Promise<string>
+  /** Resolves when the process can do its work; rejects with the reason when not. */
+  readonly checkReady: () => Promise<void>
+  /** How long a chat may be waited for before it goes on by a redirect, in milliseconds. */
+  readonly chatWaitMs: number
+}

@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BrokerError } from '../core/errors.ts'
+import type { JobRecord } from '../core/job.ts'
+import { isTerminalEvent } from '../core/job-event.ts'
+import { EventRestorer } from '../pipeline/deliver-result.ts'
+import type { HttpDeps } from './deps.ts'
+import { SseStream } from './sse.ts'
+
+/** A job that never ends within this is past every deadline; its reader may ask again. */
+const maxSilenceMs = 60 * 60 * 1000
+
+/**
+ * Streams a job's events with their sequence numbers as ids. A reader that comes back with the last id it saw gets
+ * exactly what it missed: the stream is restored from its start and what the reader has is left out.
+ */
+export async function streamJobEvents(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  from: { job: JobRecord; after: number },
+  deps: HttpDeps,
+): Promise<void> {
+  const { id } = from.job
+  const follower = await deps.hub.follow(id, 'all', 0)
+  if (!follower) throw new BrokerError('job_not_found')
+  reply.hijack()
+  const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': id })
+  stream.onClose(() => follower.close())
+  const restorer = new EventRestorer(deps.store, id)
+  try {
+    while (!stream.closed) {
+      const event = await follower.next(maxSilenceMs)
+      if (event === null) break
+      const { sequence, type, data } = await restorer.restore(event)
+      if (sequence > from.after) await stream.write(`id: ${sequence}\nevent: ${type}\ndata: ${data}\n\n`)
+      if (isTerminalEvent(event)) break
+    }
+    stream.end()
+  } catch (error) {
+    deps.log.warn({ err: error, job: id }, 'an event stream broke off')
+    stream.destroy()
+  } finally {
+    follower.close()
+  }
+}

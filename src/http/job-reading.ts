@@ -1,0 +1,34 @@
+import { BrokerError } from '../core/errors.ts'
+import { isJobId, type JobRecord } from '../core/job.ts'
+import { isTerminal } from '../core/job-state.ts'
+import type { Tenant } from '../core/tenant.ts'
+import { restoreResult } from '../pipeline/deliver-result.ts'
+import type { HttpDeps } from './deps.ts'
+import { jobJson } from './job-view.ts'
+
+/** A job of this tenant; another tenant's is as unknown as none. @throws BrokerError `job_not_found` */
+export async function requireJob(id: string, tenant: Tenant, deps: HttpDeps): Promise<JobRecord> {
+  const job = isJobId(id) ? await deps.store.read(id) : null
+  if (job?.spec.tenant !== tenant.name) throw new BrokerError('job_not_found', undefined, { param: 'id' })
+  return job
+}
+
+/** The job as it is when it has ended, or after `waitMs`. */
+export async function waitForEnd(job: JobRecord, waitMs: number, deps: HttpDeps): Promise<JobRecord> {
+  if (waitMs <= 0 || isTerminal(job.status)) return job
+  const follower = await deps.hub.follow(job.id, 'terminal', 0)
+  if (!follower) return job
+  try {
+    await follower.next(waitMs)
+  } finally {
+    follower.close()
+  }
+  return (await deps.store.read(job.id)) ?? job
+}
+
+/** The job object as JSON text, with its result restored. */
+export async function showJob(job: JobRecord, deps: HttpDeps): Promise<string> {
+  const stored = job.status === 'completed' ? await deps.store.readResult(job.id) : null
+  const masked = Object.keys(job.masked).length > 0
+  return jobJson(job, stored === null ? null : await restoreResult(deps.store, { id: job.id, masked }, stored))
+}

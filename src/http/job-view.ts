@@ -1,0 +1,42 @@
+import type { JobRecord } from '../core/job.ts'
+
+/**
+ * The job object of the native API as JSON text. `resultJson` is the endpoint's own body, put in as it is: an answer of
+ * megabytes is not parsed to be shown.
+ */
+export function jobJson(job: JobRecord, resultJson: string | null): string {
+  const { spec } = job
+  const head = JSON.stringify({
+    id: job.id,
+    object: 'job',
+    status: job.status,
+    stage: job.stage,
+    model: spec.model,
+    endpoint: spec.endpoint,
+    priority: spec.priority,
+    sensitivity: job.sensitivity,
+    sensitivity_reason: job.sensitivityReason,
+    masked: job.masked,
+    created_at: toSeconds(spec.createdAtMs),
+    started_at: job.startedAtMs === null ? null : toSeconds(job.startedAtMs),
+    finished_at: job.finishedAtMs === null ? null : toSeconds(job.finishedAtMs),
+    deadline: toSeconds(spec.deadlineMs),
+    deployment: job.deployment,
+    attempts: job.attempts,
+    usage: job.usage,
+    cost_usd: job.costUsd,
+    metadata: spec.metadata ?? {},
+    tags: spec.tags ?? {},
+    error: job.error,
+    urls: jobUrls(job.id),
+  })
+  return `${head.slice(0, -1)},"result":${resultJson ?? 'null'}}`
+}
+
+export function jobUrls(id: string): { self: string; events: string; cancel: string } {
+  return { self: `/v1/jobs/${id}`, events: `/v1/jobs/${id}/events`, cancel: `/v1/jobs/${id}/cancel` }
+}
+
+function toSeconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}

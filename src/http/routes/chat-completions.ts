@@ -1,0 +1,123 @@
+import type { ZodTypeProvider } from '@fastify/type-provider-zod'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { BrokerError, type ErrorCode } from '../../core/errors.ts'
+import type { TerminalFacts } from '../../core/job-event.ts'
+import type { Follower } from '../../delivery/event-hub.ts'
+import { type Accepted, acceptJob } from '../../pipeline/accept-job.ts'
+import { restoreResult, terminalFacts } from '../../pipeline/deliver-result.ts'
+import { streamChat } from '../chat-stream.ts'
+import type { HttpDeps } from '../deps.ts'
+import { sendError } from '../error-handler.ts'
+import { requireJob } from '../job-reading.ts'
+import { readJobHeaders } from '../request-headers.ts'
+import { chatCompletionRequest, errorBody, waitQuery } from '../schemas.ts'
+
+type ChatRequest = z.infer<typeof chatCompletionRequest>
+
+export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>()
+  typed.post(
+    '/v1/chat/completions',
+    {
+      schema: {
+        summary: 'Chat, waiting or streaming, as OpenAI’s',
+        body: chatCompletionRequest,
+        response: { 200: z.looseObject({}), 400: errorBody },
+      },
+      config: { jobHeaders: true },
+    },
+    async (request, reply) => {
+      const { accepted, follower } = await startChat(request.body, request, deps)
+      reply.header('x-sluice-job-id', accepted.id)
+      if (request.body.stream) return streamChat(request, reply, follower, accepted, deps)
+      return answerWhenDone(reply, follower, deps.chatWaitMs, deps)
+    },
+  )
+
+  const params = z.object({ id: z.string() })
+  typed.get(
+    '/v1/chat/completions/:id',
+    { schema: { summary: 'Goes on waiting for a chat', params, querystring: waitQuery } },
+    async (request, reply) => {
+      const { id } = await requireJob(request.params.id, request.tenant, deps)
+      const follower = await deps.hub.follow(id, 'terminal', 0)
+      if (!follower) throw new BrokerError('job_not_found')
+      reply.header('x-sluice-job-id', id)
+      return answerWhenDone(reply, follower, request.query.wait * 1000, deps)
+    },
+  )
+}
+
+/** Accepts the chat as a job with this process as its reader, in place before the first event can come. */
+async function startChat(
+  body: ChatRequest,
+  request: FastifyRequest,
+  deps: HttpDeps,
+): Promise<{ accepted: Accepted; follower: Follower }> {
+  const headers = readJobHeaders(request.headers, deps.accept.now())
+  const wants = body.stream ? 'all' : 'terminal'
+  let follower: Follower | null = null
+  try {
+    const accepted = await acceptJob(
+      {
+        tenant: request.tenant,
+        surface: 'chat',
+        endpoint: '/v1/chat/completions',
+        model: body.model,
+        bodyJson: request.bodyText,
+        stream: body.stream === true,
+        includeUsage: body.stream_options?.include_usage === true,
+        priority: headers['x-sluice-priority'] ?? 'interactive',
+        sensitivity: headers['x-sluice-sensitivity'],
+        deadlineMs: headers.deadlineMs,
+        tags: headers.tags,
+        idempotencyKey: headers['idempotency-key'],
+        traceparent: request.traceparent,
+        watcher: deps.hub.watcher(wants),
+        onId: (id) => {
+          follower = deps.hub.expect(id, wants)
+        },
+      },
+      deps.accept,
+    )
+    const reader = accepted.created ? follower : await deps.hub.follow(accepted.id, wants, 0)
+    if (!reader) throw new BrokerError('job_not_found', 'The job of this Idempotency-Key has expired.')
+    return { accepted, follower: reader }
+  } catch (error) {
+    ;(follower as Follower | null)?.close()
+    throw error
+  }
+}
+
+/** Sends the job's answer, or after `waitMs` the place where to go on waiting: every official client follows it. */
+async function answerWhenDone(reply: FastifyReply, follower: Follower, waitMs: number, deps: HttpDeps): Promise<void> {
+  try {
+    const event = await follower.next(waitMs)
+    if (event === null) {
+      reply.header('location', `/v1/chat/completions/${follower.id}?wait=50`)
+      return void reply.code(303).send()
+    }
+    const facts = terminalFacts(event)
+    if (facts.status !== 'completed') return sendFailure(reply, facts)
+    const stored = follower.pushedResult ?? (await deps.store.readResult(follower.id))
+    if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.')
+    writeFacts(reply, facts)
+    const result = await restoreResult(deps.store, { id: follower.id, masked: facts.masked }, stored)
+    return void reply.type('application/json').send(result)
+  } finally {
+    follower.close()
+  }
+}
+
+function writeFacts(reply: FastifyReply, facts: TerminalFacts): void {
+  reply.header('x-sluice-deployment', facts.deployment ?? '')
+  reply.header('x-sluice-attempts', String(facts.attempts))
+  if (facts.cost_usd !== null) reply.header('x-sluice-cost-usd', String(facts.cost_usd))
+}
+
+function sendFailure(reply: FastifyReply, facts: TerminalFacts): void {
+  writeFacts(reply, facts)
+  const code = (facts.error?.code ?? 'internal_error') as ErrorCode
+  sendError(reply, code, facts.error?.message ?? 'The job ended without an answer.')
+}

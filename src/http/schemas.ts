@@ -1,0 +1,157 @@
+import { z } from 'zod'
+import { endpoints, priorities, sensitivities } from '../core/vocabulary.ts'
+
+/**
+ * What crosses the API's boundary. These schemas validate requests and are what `/openapi.json` is generated from.
+ * Bodies for an upstream are open: a field that Sluice does not know is passed on untouched, so only the fields that
+ * OpenAI's specification fixes are checked.
+ */
+const roles = ['system', 'developer', 'user', 'assistant', 'tool', 'function'] as const
+
+const contentPart = z.looseObject({ type: z.string() })
+
+const message = z.looseObject({
+  role: z.enum(roles),
+  content: z.union([z.string(), z.array(contentPart), z.null()]).optional(),
+})
+
+export const chatCompletionRequest = z
+  .looseObject({
+    model: z.string().min(1).max(200).describe('A model of GET /v1/models.'),
+    messages: z.array(message).min(1).describe('The conversation so far.'),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+    temperature: z.number().min(0).max(2).nullish(),
+    top_p: z.number().min(0).max(1).nullish(),
+    n: z.int().min(1).max(128).nullish(),
+    max_tokens: z.int().min(1).nullish(),
+    max_completion_tokens: z.int().min(1).nullish(),
+    presence_penalty: z.number().min(-2).max(2).nullish(),
+    frequency_penalty: z.number().min(-2).max(2).nullish(),
+    stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+    tools: z.array(z.looseObject({ type: z.string() })).optional(),
+    response_format: z.looseObject({ type: z.string() }).nullish(),
+    user: z.string().optional(),
+  })
+  .meta({ id: 'ChatCompletionRequest' })
+
+/** Seconds from now, or a point in time. */
+export const deadlineField = z.union(
+  [
+    z
+      .number()
+      .positive()
+      .max(30 * 24 * 3600),
+    z.iso.datetime({ offset: true }),
+  ],
+  {
+    error: 'expected seconds from now (at most 30 days) or an RFC 3339 time',
+  },
+)
+
+const shortText = (max: number) => z.string().max(max)
+const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
+  error: 'at most 16 entries',
+})
+
+export const jobRequest = z
+  .strictObject({
+    model: z.string().min(1).max(200),
+    input: z.strictObject({
+      endpoint: z.enum(endpoints),
+      body: z.looseObject({}).describe('The endpoint’s own request body; `model` may be left out.'),
+    }),
+    priority: z.enum(priorities).optional(),
+    sensitivity: z.enum(sensitivities).optional(),
+    webhook: z
+      .strictObject({
+        url: z.url().max(2_000),
+        events: z
+          .array(z.enum(['job.completed', 'job.failed', 'job.cancelled', 'job.expired', 'job.rejected']))
+          .min(1)
+          .optional(),
+      })
+      .optional(),
+    deadline: deadlineField.optional(),
+    metadata: metadata.optional(),
+    tags: metadata.optional(),
+  })
+  .meta({ id: 'JobRequest' })
+
+const statuses = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired', 'rejected'] as const
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      code: z.string().nullable(),
+      param: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'Error' })
+
+export const jobObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('job'),
+    status: z.enum(statuses),
+    stage: z.string(),
+    model: z.string(),
+    endpoint: z.string(),
+    priority: z.enum(priorities),
+    sensitivity: z.enum(sensitivities),
+    sensitivity_reason: z.string().nullable(),
+    masked: z.record(z.string(), z.number()).describe('Counts per entity type of what a cloud pool saw masked.'),
+    created_at: z.number().describe('Unix seconds.'),
+    started_at: z.number().nullable(),
+    finished_at: z.number().nullable(),
+    deadline: z.number(),
+    deployment: z.string().nullable(),
+    attempts: z.array(
+      z.object({ deployment: z.string(), outcome: z.string(), status: z.number().nullable(), ms: z.number() }),
+    ),
+    usage: z.looseObject({}).nullable(),
+    cost_usd: z.number().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    tags: z.record(z.string(), z.string()),
+    result: z.looseObject({}).nullable().describe('The endpoint’s own body, when completed.'),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    urls: z.object({ self: z.string(), events: z.string(), cancel: z.string() }),
+  })
+  .meta({ id: 'Job' })
+
+export const acceptedJob = jobObject
+  .pick({ id: true, object: true, status: true, model: true, priority: true, sensitivity: true, created_at: true })
+  .extend({ urls: jobObject.shape.urls })
+  .meta({ id: 'AcceptedJob' })
+
+export const jobList = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(jobObject),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: 'JobList' })
+
+export const jobListQuery = z.strictObject({
+  status: z.enum(statuses).optional(),
+  model: z.string().optional(),
+  after: z.string().optional().describe('The last id of the page before.'),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+})
+
+/** Seconds to wait for the end, 60 at most. */
+export const waitQuery = z.strictObject({ wait: z.coerce.number().min(0).max(60).default(0) })
+
+export const eventsQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).optional().describe('Resume after this sequence number.'),
+})
+
+export const modelObject = z
+  .object({ id: z.string(), object: z.literal('model'), created: z.number(), owned_by: z.string() })
+  .meta({ id: 'Model' })
+
+export const modelList = z.object({ object: z.literal('list'), data: z.array(modelObject) }).meta({ id: 'ModelList' })

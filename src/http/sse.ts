@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+
+/** Proxies cut quiet connections after 30 to 60 s; every kind of client takes a comment between two records. */
+const heartbeatMs = 12_000
+
+/**
+ * One server-sent event stream. Writes its first byte at once, a comment when nothing else was written for a while, and
+ * makes the writer wait while the reader is slow, so that a stalled client costs one socket buffer and no more.
+ */
+export class SseStream {
+  readonly #response: ServerResponse
+  readonly #heartbeat: NodeJS.Timeout
+  #closed = false
+
+  constructor(response: ServerResponse, headers: Record<string, string>) {
+    this.#response = response
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      ...headers,
+    })
+    response.on('close', () => this.#stop())
+    response.on('error', () => this.#stop())
+    response.write(': sluice\n\n')
+    this.#heartbeat = setInterval(() => this.#response.write(': keep-alive\n\n'), heartbeatMs)
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Runs `action` when the reader has gone. */
+  onClose(action: () => void): void {
+    if (this.#closed) action()
+    else this.#response.once('close', action)
+  }
+
+  /** Writes whole records. Resolves when there is room for more, or when the reader has gone. */
+  async write(records: string): Promise<void> {
+    if (this.#closed) return
+    this.#heartbeat.refresh()
+    if (this.#response.write(records)) return
+    await Promise.race([once(this.#response, 'drain'), once(this.#response, 'close')])
+  }
+
+  end(): void {
+    this.#stop()
+    this.#response.end()
+  }
+
+  /** Breaks the connection: the only honest end of a stream whose rest is unknown. */
+  destroy(): void {
+    this.#stop()
+    this.#response.destroy()
+  }
+
+  #stop(): void {
+    this.#closed = true
+    clearInterval(this.#heartbeat)
+  }
+}

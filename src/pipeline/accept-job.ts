@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import { BrokerError } from '../core/errors.ts'
+import { createJobId, type JobId, type JobSpec, type Surface } from '../core/job.ts'
+import type { JobStore, Queues, Watcher } from '../core/ports.ts'
+import type { Catalogue } from '../core/routing.ts'
+import { stricter } from '../core/sensitivity.ts'
+import type { Metrics } from '../core/telemetry.ts'
+import { mayUse, type Tenant } from '../core/tenant.ts'
+import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
+
+export interface AcceptRequest {
+  readonly tenant: Tenant
+  readonly surface: Surface
+  readonly endpoint: Endpoint
+  readonly model: string
+  /** The endpoint's body as JSON text. */
+  readonly bodyJson: string
+  readonly stream: boolean
+  readonly includeUsage: boolean
+  readonly priority: Priority
+  /** What the caller asked for; the tenant's default where it said nothing. */
+  readonly sensitivity?: Sensitivity | undefined
+  readonly deadlineMs?: number | undefined
+  readonly metadata?: Record<string, string> | undefined
+  readonly tags?: Record<string, string> | undefined
+  readonly webhook?: { url: string; events?: string[] | undefined } | undefined
+  readonly idempotencyKey?: string | undefined
+  readonly traceparent?: string | undefined
+  /** Who waits for the answer, when somebody does. */
+  readonly watcher?: Watcher
+  /** Called with the job's id before it is stored, so that a waiting reader can be in place before the first event. */
+  readonly onId?: (id: JobId) => void
+}
+
+export interface AcceptDeps {
+  readonly store: JobStore
+  readonly queues: Queues
+  readonly catalogue: Catalogue
+  readonly metrics: Metrics
+  /** How many jobs are open, as of a moment ago; admission needs no exact number. */
+  readonly openJobs: () => number
+  readonly maxOpenJobs: number
+  /** Milliseconds to the deadline of a job that names none. */
+  readonly defaultDeadlineMs: Readonly<Record<Priority, number>>
+  readonly checkWebhookUrl: (url: string) => void
+  readonly now: () => number
+}
+
+export interface Accepted {
+  readonly id: JobId
+  readonly spec: JobSpec
+  /** False when the idempotency key belongs to a job that was there before. */
+  readonly created: boolean
+}
+
+/**
+ * Takes a job in: checks that it may be, stores it, and queues it for the auditor. When it resolves, the job survives
+ * the death of any process. Throws `BrokerError`.
+ */
+export async function acceptJob(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
+  admit(request, deps)
+  const spec = describeJob(request, deps)
+  const id = createJobId()
+  const entry = { id, priority: spec.priority, sensitivity: spec.sensitivity, traceparent: spec.traceparent }
+  const job = {
+    id,
+    spec,
+    bodyJson: request.bodyJson,
+    ...(request.watcher && { watcher: request.watcher }),
+  }
+
+  if (request.idempotencyKey === undefined) {
+    request.onId?.(id)
+    // Both leave in one packet and Redis keeps their order. Should the second get lost, the courier finds the job.
+    await Promise.all([deps.store.create(job), deps.queues.addToIntake(entry)])
+    deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
+    return { id, spec, created: true }
+  }
+
+  const idempotency = { key: request.idempotencyKey, fingerprint: fingerprintOf(request) }
+  const result = await deps.store.create({ ...job, idempotency })
+  if (result.kind === 'exists') return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
+  request.onId?.(id)
+  await deps.queues.addToIntake(entry)
+  deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
+  return { id, spec, created: true }
+}
+
+function admit(request: AcceptRequest, deps: AcceptDeps): void {
+  if (deps.openJobs() >= deps.maxOpenJobs) throw new BrokerError('queue_full')
+  const known = deps.catalogue.deploymentsOf(request.model) !== undefined
+  if (!known || !mayUse(request.tenant, request.model)) {
+    throw new BrokerError('model_not_found', 'No such model for this key; GET /v1/models lists those that there are.', {
+      param: 'model',
+    })
+  }
+  if (request.webhook) {
+    if (!request.tenant.hasWebhookSecret) {
+      throw new BrokerError('invalid_request', 'This tenant has no webhook_secret to sign webhooks with.', {
+        param: 'webhook',
+      })
+    }
+    deps.checkWebhookUrl(request.webhook.url)
+  }
+}
+
+function describeJob(request: AcceptRequest, deps: AcceptDeps): JobSpec {
+  const nowMs = deps.now()
+  const deadlineMs = request.deadlineMs ?? nowMs + deps.defaultDeadlineMs[request.priority]
+  if (deadlineMs <= nowMs) throw new BrokerError('invalid_request', 'The deadline has passed.', { param: 'deadline' })
+  const { floor } = request.tenant.sensitivity
+  return {
+    tenant: request.tenant.name,
+    endpoint: request.endpoint,
+    model: request.model,
+    surface: request.surface,
+    stream: request.stream,
+    includeUsage: request.includeUsage,
+    priority: request.priority,
+    sensitivity: stricter(floor, request.sensitivity ?? request.tenant.sensitivity.default),
+    createdAtMs: nowMs,
+    deadlineMs,
+    ...(request.metadata && { metadata: request.metadata }),
+    ...(request.tags && { tags: request.tags }),
+    ...(request.webhook && {
+      webhook: { url: request.webhook.url, ...(request.webhook.events && { events: request.webhook.events }) },
+    }),
+    ...(request.traceparent && { traceparent: request.traceparent }),
+  }
+}
+
+/** The same request sent again with its key is the same job; its first attempt may have died before the queue. */
+async function attach(
+  id: JobId,
+  fingerprint: string,
+  expected: string,
+  request: AcceptRequest,
+  deps: AcceptDeps,
+): Promise<Accepted> {
+  if (fingerprint !== expected) {
+    throw new BrokerError('idempotency_key_reused', undefined, { param: 'Idempotency-Key' })
+  }
+  const record = await deps.store.read(id)
+  if (record === null) throw new BrokerError('job_not_found', 'The job of this Idempotency-Key has expired.')
+  request.onId?.(id)
+  const { priority, sensitivity, traceparent } = record.spec
+  if (record.stage === 'intake') await deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
+  return { id, spec: record.spec, created: false }
+}
+
+function fingerprintOf(request: AcceptRequest): string {
+  const { endpoint, bodyJson, priority, sensitivity, webhook, metadata, tags } = request
+  const rest = JSON.stringify([endpoint, priority, sensitivity, webhook, metadata, tags])
+  return createHash('sha256').update(rest).update('\0').update(bodyJson).digest('base64url')
+}

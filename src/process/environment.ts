@@ -1,0 +1,51 @@
+import { hostname } from 'node:os'
+import { loadConfig } from '../config/load.ts'
+import { ConfigError } from '../config/problems.ts'
+import type { Config } from '../config/schema.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { connectRedis, type RedisAddress, requireUsableServer, untilReady } from '../store/redis.ts'
+
+/** A start that can't be: the message tells an operator what to do. The CLI prints it without a stack. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** Loads the configuration, logs its warnings, and turns its problems into a `StartError`. */
+export async function readConfig(file: string, log: Logger): Promise<Config> {
+  try {
+    const { config, warnings } = await loadConfig({ file, env: process.env })
+    for (const warning of warnings) {
+      log.warn({ file: warning.file, line: warning.line, key: warning.key }, warning.message)
+    }
+    return config
+  } catch (error) {
+    if (error instanceof ConfigError) throw new StartError(error.message)
+    throw error
+  }
+}
+
+/** The 32 bytes of `SLUICE_VAULT_KEY`. @throws StartError */
+export function parseVaultKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== 32) {
+    throw new StartError('SLUICE_VAULT_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32')
+  }
+  return key
+}
+
+/** Refuses a Redis that could lose jobs, and logs what should be known about it. @throws UnusableRedisError */
+export async function checkRedis(address: RedisAddress, log: Logger): Promise<void> {
+  const redis = connectRedis(address, 'worker', { logger: log, name: 'sluice-start' })
+  try {
+    await untilReady(redis)
+    const { warnings } = await requireUsableServer(redis)
+    for (const warning of warnings) log.warn({}, warning)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+export function defaultNodeName(): string {
+  // Two processes on one host must not answer to one name.
+  return `${hostname()}-${process.pid}`
+}

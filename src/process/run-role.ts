@@ -1,0 +1,54 @@
+import type { RunningRole, Runtime } from '../compose/runtime.ts'
+import { createLogger } from '../telemetry/logger.ts'
+import { startTelemetry } from '../telemetry/tracing.ts'
+import { checkRedis, defaultNodeName, parseVaultKey, readConfig, StartError } from './environment.ts'
+import { startHealthServer } from './health-server.ts'
+import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
+
+export interface RoleOptions {
+  readonly role: string
+  readonly configFile: string
+  readonly node?: string | undefined
+  /** Whether this role may hold the vault key: a dispatcher may not, even where its environment has one. */
+  readonly holdsVaultKey: boolean
+  readonly healthPort?: number | undefined
+  readonly start: (runtime: Runtime) => Promise<RunningRole>
+  /** Called when the role is at work. */
+  readonly onReady?: (role: RunningRole) => void
+}
+
+/** The life of a process that has one role: read, check, start, run until told to stop, drain. */
+export async function runRole(options: RoleOptions): Promise<void> {
+  const node = options.node ?? defaultNodeName()
+  const log = createLogger({ level: process.env.LOG_LEVEL ?? 'info', role: options.role, node })
+  const config = await readConfig(options.configFile, log)
+  const redis = config.redis.url?.reveal() ?? process.env.REDIS_URL
+  if (!redis) {
+    throw new StartError('No Redis: set redis.url or REDIS_URL. Only `sluice up` starts one of its own.')
+  }
+  await checkRedis(redis, log)
+  const key = process.env.SLUICE_VAULT_KEY
+  if (options.holdsVaultKey && !key) {
+    throw new StartError(`The ${options.role} needs SLUICE_VAULT_KEY; make one with: openssl rand -base64 32`)
+  }
+  const vaultKey = options.holdsVaultKey && key ? parseVaultKey(key) : null
+  const telemetry = await startTelemetry({ role: options.role, node, env: process.env })
+  const stopSignal = untilToldToStop()
+  const role = await options.start({ config, redis, vaultKey, node, telemetry, log })
+  const health =
+    options.healthPort === undefined
+      ? null
+      : await startHealthServer({
+          port: options.healthPort,
+          host: config.server.host,
+          role,
+          metricsText: telemetry.metricsText,
+        })
+  log.info({ node, health_port: health?.port }, `${role.name} is ready`)
+  options.onReady?.(role)
+  const signal = await stopSignal
+  log.info({ signal }, `${role.name} is stopping`)
+  await stopRoles([role], shutdownGraceMs, log)
+  health?.close()
+  await telemetry.shutdown()
+}
