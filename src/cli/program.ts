@@ -1,0 +1,39 @@
+import { Command, CommanderError } from 'commander'
+import { StartError } from '../process/environment.ts'
+import { EmbeddedRedisError } from '../store/embedded/server-process.ts'
+import { UnusableRedisError } from '../store/redis.ts'
+import { version } from '../version.ts'
+import { registerConfigCommand } from './config.ts'
+import { registerDoctorCommand } from './doctor.ts'
+import { registerRoleCommands } from './roles.ts'
+import { registerUpCommand } from './up.ts'
+
+/** Exit codes of every command: 0, 1 (failed) or 2 (wrong use). */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = new Command('sluice')
+    .description('Self-hosted asynchronous inference broker.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(add --help for what is allowed)')
+  registerUpCommand(program)
+  registerRoleCommands(program)
+  registerConfigCommand(program)
+  registerDoctorCommand(program)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2
+    } else if (isExpected(error)) {
+      console.error(error.message)
+      process.exitCode = 1
+    } else {
+      throw error
+    }
+  }
+}
+
+/** Failures whose message is for the user; all others are bugs and show where they come from. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof StartError || error instanceof UnusableRedisError || error instanceof EmbeddedRedisError
+}

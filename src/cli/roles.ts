@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { startApi } from '../compose/api.ts'
+import { startAuditor } from '../compose/auditor.ts'
+import { startCourier } from '../compose/courier.ts'
+import { startDispatcher } from '../compose/dispatcher.ts'
+import { runRole } from '../process/run-role.ts'
+import { configFileOption, parsePort, parsePositiveInteger } from './options.ts'
+
+interface RoleFlags {
+  readonly config: string
+  readonly node?: string
+  readonly healthPort?: number
+}
+
+/** `sluice api | auditor | dispatcher | courier`: one role in a process of its own. */
+export function registerRoleCommands(program: Command): void {
+  configFileOption(program.command('api').description('Serve the HTTP API.')).action(async (flags: RoleFlags) => {
+    await runRole({
+      role: 'api',
+      configFile: flags.config,
+      holdsVaultKey: true,
+      start: startApi,
+      onReady: (role) => console.log(`ready: ${(role as Awaited<ReturnType<typeof startApi>>).url}`),
+    })
+  })
+
+  workerCommand(program, 'auditor', 'Audit accepted jobs: classify, mask, route.').action(async (flags: RoleFlags) => {
+    await runRole({ ...workerOptions('auditor', flags), holdsVaultKey: true, start: startAuditor })
+  })
+
+  workerCommand(program, 'dispatcher', 'Take jobs from the lanes of one pool and call its deployments.')
+    .requiredOption('--pool <name>', 'the pool whose lanes to take from')
+    .option('--concurrency <n>', 'jobs at once; default: the sum over the pool’s deployments', parsePositiveInteger)
+    .action(async (flags: RoleFlags & { pool: string; concurrency?: number }) => {
+      await runRole({
+        ...workerOptions('dispatcher', flags),
+        // A dispatcher never sees what the vault key would open.
+        holdsVaultKey: false,
+        start: (runtime) => startDispatcher(runtime, { pool: flags.pool, concurrency: flags.concurrency }),
+      })
+    })
+
+  workerCommand(program, 'courier', 'Send webhooks and keep house.').action(async (flags: RoleFlags) => {
+    await runRole({ ...workerOptions('courier', flags), holdsVaultKey: true, start: startCourier })
+  })
+}
+
+function workerCommand(program: Command, name: string, description: string): Command {
+  return configFileOption(program.command(name).description(description))
+    .option('--node <name>', 'name of this process; default: host name and process id')
+    .option('--health-port <port>', 'serve /health/live, /health/ready and /metrics here', parsePort)
+}
+
+function workerOptions(role: string, flags: RoleFlags) {
+  return { role, configFile: flags.config, node: flags.node, healthPort: flags.healthPort }
+}
