@@ -1,0 +1,199 @@
+/**
+ * The one way out to an upstream: POST over HTTP/1.1 with a keep-alive pool per deployment. It times each phase of a
+ * call apart from the others and turns every failure into a `ProviderError`; what a status or a body means is the
+ * adapter's business.
+ *
+ * undici times the connection, the wait for headers and the silences of a body, each to about half a second. Its pool
+ * knows neither a limit for the whole call nor an abort while it still connects, so those two are kept here, by one
+ * timer and one abort controller per call.
+ */
+import { StringDecoder } from 'node:string_decoder'
+import { type Dispatcher, errors, Pool } from 'undici'
+import { type CallTimeouts, ProviderError, type ProviderFailure } from '../core/provider.ts'
+
+export interface HttpClientOptions {
+  /** Scheme, host, and the path that every call's path is appended to. A query stays at the end (Azure's version). */
+  readonly baseUrl: string
+  readonly timeouts: CallTimeouts
+  /** How many calls may run at once; one more waits for a free connection. */
+  readonly connections: number
+}
+
+interface HttpCall {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly signal: AbortSignal
+}
+
+export interface HttpClient {
+  /** Resolves when the headers are here. The answer must then be read, or abandoned. */
+  post(call: HttpCall): Promise<HttpAnswer>
+  /** Closes what is idle, then waits for what is still running. */
+  close(): Promise<void>
+}
+
+/** The largest body that is read into one text. */
+export const maxAnswerBytes = 64 * 1024 * 1024
+
+/** After the last wanted byte, how long the end of the body may take before the connection is given up. */
+const drainMs = 1_000
+
+/** A longer timer would fire at once. */
+const longestTimerMs = 2 ** 31 - 1
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { connectMs, firstByteMs, idleMs, totalMs } = options.timeouts
+  const base = new URL(options.baseUrl)
+  const prefix = base.pathname.replace(/\/+$/, '')
+  const pool = new Pool(base.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    // Over HTTP/2 all calls would share a connection: one lost packet, or one slow reader, would hold up the others.
+    allowH2: false,
+    connectTimeout: connectMs,
+    headersTimeout: firstByteMs,
+    bodyTimeout: idleMs,
+  })
+
+  function post(call: HttpCall): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      if (call.signal.aborted) return reject(abortedError())
+      const controller = new AbortController()
+      const settle = () => {
+        clearTimeout(totalTimer)
+        call.signal.removeEventListener('abort', onAbort)
+      }
+      const stop = (error: ProviderError) => {
+        settle()
+        controller.abort(error)
+        // undici tells of an abort only once it has connected; nobody should wait for that.
+        reject(error)
+      }
+      const onAbort = () => stop(abortedError())
+      const totalTimer = setTimeout(
+        () => stop(new ProviderError('total_timeout', 'The call took longer than it may in all')),
+        Math.min(totalMs, longestTimerMs),
+      )
+      call.signal.addEventListener('abort', onAbort)
+
+      pool.request(
+        {
+          method: 'POST',
+          path: `${prefix}${call.path}${base.search}`,
+          headers: call.headers,
+          body: call.body,
+          signal: controller.signal,
+        },
+        (error, response) => {
+          if (error !== null) {
+            settle()
+            return reject(toProviderError(error, 'connection'))
+          }
+          response.body.once('close', settle)
+          resolve(new HttpAnswer(response))
+        },
+      )
+    })
+  }
+
+  return { post, close: () => pool.close() }
+}
+
+/** Status and headers of an answer whose body is still on its way. Read it once, by one of the methods. */
+export class HttpAnswer {
+  readonly status: number
+  readonly headers: Dispatcher.ResponseData['headers']
+  readonly #body: Dispatcher.ResponseData['body']
+  #released = false
+
+  constructor(response: Dispatcher.ResponseData) {
+    this.status = response.statusCode
+    this.headers = response.headers
+    this.#body = response.body
+    // A body that breaks while nobody reads it must not end the process.
+    this.#body.on('error', () => {})
+  }
+
+  get isSuccess(): boolean {
+    return this.status >= 200 && this.status < 300
+  }
+
+  /** The whole body as text. A larger one than `maxBytes` is an `invalid_response`, a broken one a `connection`. */
+  readText(maxBytes: number): Promise<string> {
+    const body = this.#body
+    return new Promise((resolve, reject) => {
+      const pieces: Buffer[] = []
+      let sizeBytes = 0
+      body.on('data', (piece: Buffer) => {
+        sizeBytes += piece.length
+        if (sizeBytes <= maxBytes) pieces.push(piece)
+        else body.destroy(new ProviderError('invalid_response', `The answer is larger than ${maxBytes} bytes`))
+      })
+      body.on('end', () => resolve(Buffer.concat(pieces, Math.min(sizeBytes, maxBytes)).toString()))
+      body.on('error', (error) => reject(toProviderError(error, 'connection')))
+    })
+  }
+
+  /**
+   * The body as text in the portions in which it arrives; characters split between two portions are put together. A
+   * body that breaks is a `cut_stream`. Leaving the loop early closes the connection, unless `release` was called.
+   */
+  async *texts(): AsyncGenerator<string, void, undefined> {
+    const decoder = new StringDecoder('utf8')
+    try {
+      for await (const piece of this.#body.iterator({ destroyOnReturn: false })) {
+        const text = decoder.write(piece)
+        if (text !== '') yield text
+      }
+      const rest = decoder.end()
+      if (rest !== '') yield rest
+    } catch (error) {
+      throw toProviderError(error, 'cut_stream')
+    } finally {
+      if (this.#released) this.#drain()
+      else this.abandon()
+    }
+  }
+
+  /** Says that nothing of the rest is wanted but the connection is: it is kept if the body ends soon. */
+  release(): void {
+    this.#released = true
+  }
+
+  /** Closes the connection, which is how an upstream learns that it may stop generating. */
+  abandon(): void {
+    this.#body.destroy()
+  }
+
+  #drain(): void {
+    const body = this.#body
+    if (body.closed) return
+    const timer = setTimeout(() => body.destroy(), drainMs)
+    body.once('close', () => clearTimeout(timer))
+    body.resume()
+  }
+}
+
+const failuresByCode: ReadonlyMap<string, readonly [ProviderFailure, string]> = new Map([
+  ['UND_ERR_CONNECT_TIMEOUT', ['connect_timeout', 'No connection to the upstream in time']],
+  ['UND_ERR_HEADERS_TIMEOUT', ['first_byte_timeout', 'No answer from the upstream in time']],
+  ['UND_ERR_BODY_TIMEOUT', ['idle_timeout', 'The upstream fell silent in the middle of its answer']],
+  ['UND_ERR_HEADERS_OVERFLOW', ['invalid_response', 'The headers of the answer are too large']],
+])
+
+function toProviderError(error: unknown, otherwise: 'connection' | 'cut_stream'): ProviderError {
+  if (error instanceof ProviderError) return error
+  // No cause: undici's parser error carries the bytes that it could not read.
+  if (error instanceof errors.HTTPParserError)
+    return new ProviderError('invalid_response', 'The answer is not HTTP/1.1')
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
+  const known = failuresByCode.get(code)
+  if (known !== undefined) return new ProviderError(known[0], known[1], { cause: error })
+  const message = otherwise === 'connection' ? 'The connection failed' : 'The answer broke off'
+  return new ProviderError(otherwise, `${message} (${code})`, { cause: error })
+}
+
+function abortedError(): ProviderError {
+  return new ProviderError('aborted', 'The call was aborted')
+}
