@@ -3,9 +3,12 @@ import { StartError } from '../process/environment.ts'
 import { EmbeddedRedisError } from '../store/embedded/server-process.ts'
 import { UnusableRedisError } from '../store/redis.ts'
 import { version } from '../version.ts'
+import { registerChatCommand } from './chat.ts'
 import { registerConfigCommand } from './config.ts'
 import { registerDoctorCommand } from './doctor.ts'
+import { registerJobsCommand } from './jobs.ts'
 import { registerRoleCommands } from './roles.ts'
+import { registerSubmitCommand } from './submit.ts'
 import { registerUpCommand } from './up.ts'
 
 /** Exit codes of every command: 0, 1 (failed) or 2 (wrong use). */
@@ -17,6 +20,9 @@ export async function main(args: readonly string[]): Promise<void> {
     .showHelpAfterError('(add --help for what is allowed)')
   registerUpCommand(program)
   registerRoleCommands(program)
+  registerSubmitCommand(program)
+  registerChatCommand(program)
+  registerJobsCommand(program)
   registerConfigCommand(program)
   registerDoctorCommand(program)
   try {

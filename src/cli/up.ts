@@ -5,7 +5,7 @@ import { startApi } from '../compose/api.ts'
 import { startAuditor } from '../compose/auditor.ts'
 import { startCourier } from '../compose/courier.ts'
 import { startDispatcher } from '../compose/dispatcher.ts'
-import type { RunningRole, Runtime } from '../compose/runtime.ts'
+import { type RunningRole, type Runtime, SharedProcess } from '../compose/runtime.ts'
 import { defaultConfig } from '../config/defaults.ts'
 import type { Config } from '../config/schema.ts'
 import type { Logger } from '../core/telemetry.ts'
@@ -50,7 +50,9 @@ async function runUp(flags: UpFlags): Promise<void> {
     const telemetry = await startTelemetry({ role: 'up', node, env: process.env })
     cleanups.push(() => telemetry.shutdown())
     const vaultKey = parseVaultKey(keys.values.SLUICE_VAULT_KEY)
-    const runtime: Runtime = { config, redis, vaultKey, node, telemetry, log }
+    const shared = new SharedProcess()
+    cleanups.push(() => shared.close())
+    const runtime: Runtime = { config, redis, vaultKey, node, telemetry, log, shared }
     const { url, roles } = await startRoles(runtime)
     cleanups.push(() => stopRoles(roles, shutdownGraceMs, log))
     announce(keys, config)

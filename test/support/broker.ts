@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { startApi } from '../../src/compose/api.ts'
+import { startAuditor } from '../../src/compose/auditor.ts'
+import { startCourier } from '../../src/compose/courier.ts'
+import { startDispatcher } from '../../src/compose/dispatcher.ts'
+import { type RunningRole, type Runtime, SharedProcess } from '../../src/compose/runtime.ts'
+import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts'
+import { stopRoles } from '../../src/process/lifetime.ts'
+import { connectRedis } from '../../src/store/redis.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { startTelemetry } from '../../src/telemetry/tracing.ts'
+import { type ChatScript, type ChatUpstream, echo, startChatUpstream } from './chat-upstream.ts'
+import { startTestRedis, type TestRedis } from './redis.ts'
+
+export type TenantName = 'acme' | 'globex'
+
+interface DeploymentSketch {
+  readonly id: string
+  readonly pool: 'studio' | 'cloud'
+  readonly concurrency?: number
+  readonly timeouts?: { readonly [phase in 'connect' | 'first_byte' | 'idle' | 'total']?: string }
+}
+
+export interface TestBrokerOptions {
+  /** What the upstream does; it echoes unless said. */
+  readonly script?: ChatScript
+  /** Deployments by model, all of them served by the one upstream. */
+  readonly models?: Readonly<Record<string, readonly DeploymentSketch[]>>
+  /** Whether the roles know that they share a process, as with `sluice up`; else they behave as processes apart. */
+  readonly shared?: boolean
+  /** Replaces whole sections of the configuration. */
+  readonly config?: Partial<ConfigInput>
+}
+
+export interface SendOptions {
+  readonly method?: string
+  /** Whose key to send; null sends none. */
+  readonly tenant?: TenantName | null
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as it is. */
+  readonly body?: RequestInit['body']
+  readonly signal?: AbortSignal
+}
+
+/** Every role of Sluice in this process, with a Redis and an upstream of its own. */
+export interface TestBroker extends AsyncDisposable {
+  readonly url: string
+  /** What OpenAI's clients take. */
+  readonly baseURL: string
+  readonly keys: Readonly<Record<TenantName, string>>
+  readonly webhookSecret: string
+  readonly upstream: ChatUpstream
+  /** For looking at what is stored. */
+  readonly redis: Redis
+  readonly server: TestRedis
+  readonly config: Config
+  /** All that was logged so far, debug lines included. */
+  logText(): string
+  /** A request with acme's key, `POST` where there is a body. */
+  send(path: string, options?: SendOptions): Promise<Response>
+}
+
+const defaultModels: Readonly<Record<string, readonly DeploymentSketch[]>> = {
+  local: [{ id: 'studio-a', pool: 'studio' }],
+  cloud: [{ id: 'cloud-a', pool: 'cloud' }],
+  both: [
+    { id: 'cloud-b', pool: 'cloud' },
+    { id: 'studio-b', pool: 'studio' },
+  ],
+}
+
+const keys = { acme: 'sk-test-acme-0123456789', globex: 'sk-test-globex-0123456789' }
+const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+/** Long enough for what is in flight in a test, short enough for a test that left something hanging. */
+const stopGraceMs = 500
+
+/**
+ * Starts a broker with two tenants, `acme` with a webhook secret and `globex` without, an on-prem pool `studio` and a
+ * cloud pool `cloud`. Leases and backoffs are short. Closed in the order that lets each part finish its work.
+ */
+export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  await using cleanup = new AsyncDisposableStack()
+  const upstream = cleanup.use(await startChatUpstream(options.script ?? echo))
+  const server = cleanup.use(await startTestRedis())
+  const config = buildConfig(options, upstream)
+  const logged: string[] = []
+  const log = createLogger({ level: 'debug', role: 'test', node: 'test' }, { write: (line) => logged.push(line) })
+  const telemetry = await startTelemetry({ role: 'test', node: 'test', env: {} })
+  cleanup.defer(() => telemetry.shutdown())
+  const shared = options.shared ? cleanup.adopt(new SharedProcess(), (process) => process.close()) : undefined
+  const runtime: Runtime = {
+    config,
+    redis: server.url,
+    vaultKey: randomBytes(32),
+    node: 'test',
+    telemetry,
+    log,
+    ...(shared && { shared }),
+  }
+  const { api, roles } = await startAllRoles(runtime)
+  cleanup.defer(() => stopRoles(roles, stopGraceMs, log))
+  const redis = connectRedis(server.url, 'worker')
+  cleanup.defer(() => redis.disconnect())
+
+  const owned = cleanup.move()
+  return {
+    url: api.url,
+    baseURL: `${api.url}/v1`,
+    keys,
+    webhookSecret,
+    upstream,
+    redis,
+    server,
+    config,
+    logText: () => logged.join(''),
+    send: (path, request = {}) => send(api.url + path, request),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function buildConfig({ models = defaultModels, config }: TestBrokerOptions, upstream: ChatUpstream): Config {
+  const deploymentsOf = (sketches: readonly DeploymentSketch[]) =>
+    sketches.map((sketch) => ({
+      ...sketch,
+      provider: 'openai-compatible' as const,
+      model: 'upstream-model',
+      base_url: upstream.baseUrlOf(sketch.id),
+    }))
+  return configSchema.parse({
+    server: { port: 0, max_body_mb: 1 },
+    pools: { studio: { residency: 'onprem' }, cloud: { residency: 'cloud' } },
+    models: Object.fromEntries(
+      Object.entries(models).map(([name, sketches]) => [name, { deployments: deploymentsOf(sketches) }]),
+    ),
+    tenants: {
+      acme: { keys: [keys.acme], webhook_secret: webhookSecret },
+      globex: { keys: [keys.globex] },
+    },
+    retry: { max_attempts: 4, base_delay: '10ms', max_delay: '50ms' },
+    leases: { duration: '2s' },
+    webhooks: { allow_networks: ['127.0.0.0/8'], allow_http: true },
+    ...config,
+  } satisfies ConfigInput)
+}
+
+async function startAllRoles(runtime: Runtime) {
+  const workers: RunningRole[] = await Promise.all([
+    startAuditor(runtime),
+    startCourier(runtime),
+    ...Object.keys(runtime.config.pools).map((pool) => startDispatcher({ ...runtime, node: `test-${pool}` }, { pool })),
+  ])
+  const api = await startApi(runtime)
+  return { api, roles: [api, ...workers] }
+}
+
+function send(url: string, request: SendOptions): Promise<Response> {
+  const { tenant = 'acme', json, signal } = request
+  const body = json === undefined ? request.body : JSON.stringify(json)
+  return fetch(url, {
+    method: request.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(tenant && { authorization: `Bearer ${keys[tenant]}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...request.headers,
+    },
+    redirect: 'manual',
+    ...(body !== undefined && { body }),
+    ...(signal && { signal }),
+  })
+}

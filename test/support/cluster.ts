@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { stringify } from 'yaml'
+import type { ConfigInput } from '../../src/config/schema.ts'
+import { findFreePort } from '../../src/store/embedded/free-port.ts'
+import { connectRedis } from '../../src/store/redis.ts'
+import { type ChatScript, type ChatUpstream, startChatUpstream } from './chat-upstream.ts'
+import { startTestRedis } from './redis.ts'
+import { RoleProcess } from './role-process.ts'
+import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts'
+
+export const roles = ['api', 'auditor', 'dispatcher', 'courier'] as const
+export type Role = (typeof roles)[number]
+
+/** The roles as child processes; there is one dispatcher for each pool. */
+const processes = {
+  api: ['api'],
+  auditor: ['auditor'],
+  studio: ['dispatcher', '--pool', 'studio'],
+  cloud: ['dispatcher', '--pool', 'cloud'],
+  courier: ['courier'],
+} as const
+export type ProcessName = keyof typeof processes
+
+export interface ClusterOptions {
+  readonly script: ChatScript
+  readonly leaseDuration: '1s' | '2s' | '60s'
+  /** Jobs at once per pool. */
+  readonly concurrency: number
+  /** How long the webhook receiver takes for an answer. */
+  readonly webhookAnswerMs?: () => number
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly upstream: ChatUpstream
+  readonly receiver: WebhookReceiver
+  /** For looking at what is stored. */
+  readonly redis: Redis
+  process(name: ProcessName): RoleProcess
+  /** A request to the API; with a key of idempotency it is sent again until it is answered. */
+  send(url: string, json?: unknown, headers?: Record<string, string>): Promise<Response>
+  /** Posts a job until it is accepted, always with the same key. Resolves with its id. */
+  submit(job: object, idempotencyKey: string): Promise<string>
+}
+
+const tenantKey = 'sk-test-acme-0123456789'
+const retryMs = 100
+
+/**
+ * Every role in a process of its own, on a Redis, an upstream and a webhook receiver that only this test uses. The
+ * model `fleet` is served by the pools `cloud` and `studio`, in this order, so restricted jobs go to `studio` and
+ * internal ones to `cloud`, masked.
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  await using cleanup = new AsyncDisposableStack()
+  const upstream = cleanup.use(await startChatUpstream(options.script))
+  const webhookSecret = `whsec_${randomBytes(32).toString('base64')}`
+  const receiver = cleanup.use(await startWebhookReceiver(webhookSecret, options.webhookAnswerMs ?? (() => 0)))
+  const server = cleanup.use(await startTestRedis())
+  const folder = await mkdtemp(path.join(tmpdir(), 'sluice-cluster-'))
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }))
+  const port = await findFreePort()
+  const file = path.join(folder, 'sluice.yaml')
+  await writeFile(file, stringify(configFor({ ...options, port, upstream, webhookSecret })))
+
+  const env = {
+    ...process.env,
+    REDIS_URL: server.url,
+    SLUICE_VAULT_KEY: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'info',
+  }
+  const running = new Map(
+    Object.entries(processes).map(([name, words]) => [name, new RoleProcess([...words, '--config', file], env)]),
+  )
+  cleanup.defer(async () => {
+    await Promise.all([...running.values()].map((role) => role.end('SIGKILL')))
+  })
+  await Promise.all([...running.values()].map((role) => role.ready))
+  const redis = connectRedis(server.url, 'worker')
+  cleanup.defer(() => redis.disconnect())
+
+  const owned = cleanup.move()
+  const send = (url: string, json?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`http://127.0.0.1:${port}${url}`, {
+      headers: {
+        authorization: `Bearer ${tenantKey}`,
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(json !== undefined && { method: 'POST', body: JSON.stringify(json) }),
+    })
+  return {
+    upstream,
+    receiver,
+    redis,
+    process: (name) => running.get(name) ?? raise(`no process ${name}`),
+    send,
+    submit: (job, idempotencyKey) => submit(send, { webhook: { url: receiver.url }, ...job }, idempotencyKey),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function configFor(
+  options: ClusterOptions & { port: number; upstream: ChatUpstream; webhookSecret: string },
+): ConfigInput {
+  const deployment = (id: string, pool: string) => ({
+    id,
+    pool,
+    provider: 'openai-compatible' as const,
+    model: 'upstream-model',
+    base_url: options.upstream.baseUrlOf(id),
+    concurrency: options.concurrency,
+  })
+  return {
+    server: { port: options.port },
+    pools: { cloud: { residency: 'cloud' }, studio: { residency: 'onprem' } },
+    models: { fleet: { deployments: [deployment('cloud-a', 'cloud'), deployment('studio-a', 'studio')] } },
+    tenants: { acme: { keys: [tenantKey], webhook_secret: options.webhookSecret } },
+    // No attempt budget runs out because a worker was killed.
+    retry: { max_attempts: 100, base_delay: '50ms', max_delay: '200ms' },
+    leases: { duration: options.leaseDuration },
+    webhooks: { allow_networks: ['127.0.0.0/8'], allow_http: true },
+  }
+}
+
+async function submit(send: Cluster['send'], job: object, idempotencyKey: string): Promise<string> {
+  for (;;) {
+    const response = await send('/v1/jobs', job, { 'idempotency-key': idempotencyKey }).catch(() => null)
+    // A connection that breaks while the answer is on its way says nothing about the job.
+    const body = await response?.text().catch(() => null)
+    if (response?.status === 202 && body) return (JSON.parse(body) as { id: string }).id
+    if (response && response.status < 500 && body) throw new Error(`The job was refused: ${response.status} ${body}`)
+    await sleep(retryMs)
+  }
+}
+
+function raise(message: string): never {
+  throw new Error(message)
+}
