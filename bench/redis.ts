@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startEmbeddedRedis } from '../src/store/embedded/embedded-redis.ts'
-import { cleanEnvironment, freePort, startProgram, stopAtEnd } from './processes.ts'
+import { cleanEnvironment, startProgram, stopAtEnd } from './processes.ts'
 
 export interface PrivateRedis {
   readonly url: string
@@ -34,10 +34,11 @@ export async function findRedis(): Promise<RedisChoice> {
 export async function startRedis({ command }: RedisChoice, folder: string): Promise<PrivateRedis> {
   if (command === null) return startEmbedded(folder)
   await mkdir(folder, { recursive: true })
-  const port = await freePort()
+  // What `sluice up` gives itself where it can; the two-queue pipeline gets the same.
+  const socket = join(folder, 'redis.sock')
   const settings = {
-    bind: '127.0.0.1',
-    port: String(port),
+    port: '0',
+    unixsocket: socket,
     dir: folder,
     save: '',
     appendonly: 'yes',
@@ -49,11 +50,11 @@ export async function startRedis({ command }: RedisChoice, folder: string): Prom
     args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
     environment: cleanEnvironment(),
     logFile: join(folder, 'redis.log'),
-    ready: /Ready to accept connections/,
+    ready: /ready to accept connections/i,
     timeoutMs: 10_000,
     stop: 'last',
   })
-  return { url: `redis://127.0.0.1:${port}`, pid: child.pid ?? 0 }
+  return { url: socket, pid: child.pid ?? 0 }
 }
 
 async function startEmbedded(dataDir: string): Promise<PrivateRedis> {

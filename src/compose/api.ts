@@ -26,7 +26,7 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   const redis = connect(runtime, 'api')
   const subscriber = connect(runtime, 'subscriber')
   const store = createStore(runtime, redis)
-  const queues = new BullmqQueues(redis)
+  const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const hub = new EventHub({ subscriber, store, log })
   await hub.start()
 
@@ -56,6 +56,8 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
         defaultDeadlineMs: config.deadlines,
         checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
         now: Date.now,
+        tracing: telemetry.tracing,
+        auditsOnArrival: runtime.shared !== undefined,
       },
       store,
       hub,

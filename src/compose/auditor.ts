@@ -2,7 +2,15 @@ import { auditJob } from '../pipeline/audit-job.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { LaneConsumer } from '../queue/lane-consumer.ts'
 import { intakeQueues } from '../queue/lane-names.ts'
-import { connect, createCatalogue, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import {
+  connect,
+  createCatalogue,
+  createStore,
+  disconnect,
+  type RunningRole,
+  type Runtime,
+  requireVaultKey,
+} from './runtime.ts'
 
 /** Auditing is computing: more at once than this only takes turns on one core. */
 const concurrency = 64
@@ -13,7 +21,7 @@ export async function startAuditor(runtime: Runtime): Promise<RunningRole> {
   const { config, telemetry, log } = runtime
   const redis = connect(runtime, 'worker')
   const store = createStore(runtime, redis)
-  const queues = new BullmqQueues(redis)
+  const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const catalogue = createCatalogue(config)
   const consumer = new LaneConsumer({
     redis,
@@ -25,6 +33,10 @@ export async function startAuditor(runtime: Runtime): Promise<RunningRole> {
     log,
   })
   await consumer.start()
+  runtime.shared?.onRing(
+    intakeQueues().map(({ name }) => name),
+    (name) => consumer.ring(name),
+  )
   return {
     name: 'auditor',
     checkReady: async () => {
@@ -33,7 +45,7 @@ export async function startAuditor(runtime: Runtime): Promise<RunningRole> {
     async stop(graceMs) {
       await consumer.stop(graceMs)
       await queues.close()
-      redis.disconnect()
+      disconnect(runtime, redis)
     },
   }
 }

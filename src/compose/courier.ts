@@ -8,7 +8,7 @@ import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { startWebhookWorker, WebhookQueue } from '../queue/webhook-queue.ts'
 import { Outbox, type OutboxRow } from '../store/outbox.ts'
 import { version } from '../version.ts'
-import { connect, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import { connect, createStore, disconnect, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
 
 const housekeepingMs = 2_000
 const trimMs = 60_000
@@ -23,7 +23,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
   const redis = connect(runtime, 'worker')
   const blocking = connect(runtime, 'blocking')
   const store = createStore(runtime, redis)
-  const queues = new BullmqQueues(redis)
+  const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const webhooks = new WebhookQueue(redis)
   const outbox = new Outbox(redis, blocking)
   const { allow_networks: allowNetworks, allow_http: allowHttp } = config.webhooks
@@ -85,7 +85,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await sender.close()
       await Promise.all([webhooks.close(), queues.close()])
-      redis.disconnect()
+      disconnect(runtime, redis)
     },
   }
 }

@@ -7,7 +7,7 @@ import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { LaneConsumer } from '../queue/lane-consumer.ts'
 import { laneQueues } from '../queue/lane-names.ts'
 import { channels } from '../store/keys.ts'
-import { connect, createStore, presets, type RunningRole, type Runtime } from './runtime.ts'
+import { connect, createStore, disconnect, presets, type RunningRole, type Runtime } from './runtime.ts'
 import { Semaphore } from './semaphore.ts'
 
 export interface DispatcherOptions {
@@ -31,7 +31,7 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
 
   const redis = connect(runtime, 'worker')
   const store = createStore({ ...runtime, vaultKey: null }, redis)
-  const queues = new BullmqQueues(redis)
+  const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const running = new Map<JobId, AbortController>()
   const policy = {
     maxAttempts: config.retry.max_attempts,
@@ -70,6 +70,10 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
   stops.on('message', (_channel: string, id: string) => running.get(id as JobId)?.abort())
   await stops.subscribe(channels.node(node))
   await consumer.start()
+  runtime.shared?.onRing(
+    laneQueues(options.pool, pool.residency).map(({ name }) => name),
+    (name) => consumer.ring(name),
+  )
   return {
     name: `dispatcher ${options.pool}`,
     checkReady: async () => {
@@ -80,7 +84,7 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
       await Promise.all([...upstreams.values()].map(({ provider }) => provider.close()))
       await queues.close()
       stops.disconnect()
-      redis.disconnect()
+      disconnect(runtime, redis)
     },
   }
 }

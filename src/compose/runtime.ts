@@ -20,6 +20,35 @@ export interface Runtime {
   readonly node: string
   readonly telemetry: RunningTelemetry
   readonly log: Logger
+  /** Set where several roles share a process. */
+  readonly shared?: SharedProcess
+}
+
+/**
+ * What roles in one process share to spare round trips. Everything still goes through the same queues and the same
+ * scripts; a process of its own for each role needs none of this.
+ */
+export class SharedProcess {
+  readonly #bells = new Map<string, (name: string) => void>()
+  #redis: Redis | null = null
+
+  /** One connection for all workers: commands of one role and the next then leave together and in order. */
+  workerConnection(open: () => Redis): Redis {
+    this.#redis ??= open()
+    return this.#redis
+  }
+
+  /** Tells the consumer of a queue, if it lives here, that something was added. */
+  readonly ring = (name: string): void => this.#bells.get(name)?.(name)
+
+  onRing(names: readonly string[], bell: (name: string) => void): void {
+    for (const name of names) this.#bells.set(name, bell)
+  }
+
+  /** Closes what is shared. Call it when all roles have stopped. */
+  close(): void {
+    this.#redis?.disconnect()
+  }
 }
 
 /** A role at work. */
@@ -32,6 +61,17 @@ export interface RunningRole {
 }
 
 export function connect(runtime: Runtime, purpose: RedisPurpose): Redis {
+  const { shared } = runtime
+  if (shared && purpose === 'worker') return shared.workerConnection(() => open(runtime, purpose))
+  return open(runtime, purpose)
+}
+
+/** Closes a role's own connection; a shared one stays for the others. */
+export function disconnect(runtime: Runtime, redis: Redis): void {
+  if (!runtime.shared) redis.disconnect()
+}
+
+function open(runtime: Runtime, purpose: RedisPurpose): Redis {
   const redis = connectRedis(runtime.redis, purpose, { logger: runtime.log, name: `sluice-${purpose}-${runtime.node}` })
   if (purpose === 'api' || purpose === 'worker') coalesceWrites(redis)
   return redis

@@ -10,6 +10,7 @@
  *               └─────────────────┴──reject──→ rejected
  *   and from every stage that is not an end:  fail → failed · cancel → cancelled · expire → expired
  *
+ * Where the API's process is an auditor too, an interactive job is audited before it is stored and begins in `waiting`.
  * `audit` and `start` may happen again in the stage they lead to: the worker before this one died, and its queue
  * delivered the job once more. Nothing leaves an end. The store compiles this table into its Lua scripts, so that the
  * check and the change are one atomic step and no process can make a transition that is not drawn here.

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid'
 import type { JobError } from './errors.ts'
 import type { JobStatus, Stage } from './job-state.ts'
 import type { TokenUsage } from './provider.ts'
+import { takeRandomBytes } from './random-bytes.ts'
 import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
 
 declare const jobIdBrand: unique symbol
@@ -11,7 +12,7 @@ export type JobId = string & { readonly [jobIdBrand]: true }
 const jobIdPattern = /^job_[0-9a-f]{32}$/
 
 export function createJobId(): JobId {
-  return `job_${uuid().replaceAll('-', '')}` as JobId
+  return `job_${uuid({ random: takeRandomBytes(16) }).replaceAll('-', '')}` as JobId
 }
 
 export function isJobId(text: string): text is JobId {

@@ -25,6 +25,8 @@ export interface NewJob {
   readonly bodyJson: string
   readonly watcher?: Watcher
   readonly idempotency?: { readonly key: string; readonly fingerprint: string }
+  /** Made on arrival: the job begins in its lane instead of intake. */
+  readonly decision?: RouteDecision
 }
 
 export type CreateResult =
@@ -134,9 +136,13 @@ export interface JobStore {
   list(query: { tenant: string; status?: JobStatus; model?: string; after?: JobId; limit: number }): Promise<JobPage>
   /** Registers a watcher and returns what it has missed, as one step: no event can fall between. */
   watch(id: JobId, watcher: Watcher, after: number): Promise<WatchStart | null>
-  /** Open jobs past their deadline, and accepted jobs that never reached their intake queue. */
+  /** Open jobs past their deadline. */
   overdue(nowMs: number, limit: number): Promise<readonly JobId[]>
-  strandedInIntake(olderThanMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]>
+  /**
+   * Accepted jobs that no worker has taken, and that nobody has looked after since `olderThanMs`; `nowMs` is noted as
+   * the time when somebody did.
+   */
+  untaken(olderThanMs: number, nowMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]>
   countOpen(): Promise<number>
   /** Forgets index entries of jobs that have expired from the store. */
   trimIndexes(tenants: readonly string[], olderThanMs: number): Promise<void>

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { BrokerError } from '../core/errors.ts'
 import { createJobId, type JobId, type JobSpec, type Surface } from '../core/job.ts'
-import type { JobStore, Queues, Watcher } from '../core/ports.ts'
+import type { JobStore, Queues, RouteDecision, Watcher } from '../core/ports.ts'
 import type { Catalogue } from '../core/routing.ts'
 import { stricter } from '../core/sensitivity.ts'
-import type { Metrics } from '../core/telemetry.ts'
+import type { Metrics, Tracing } from '../core/telemetry.ts'
 import { mayUse, type Tenant } from '../core/tenant.ts'
 import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
+import { decide } from './audit-job.ts'
 
 export interface AcceptRequest {
   readonly tenant: Tenant
@@ -44,6 +45,12 @@ export interface AcceptDeps {
   readonly defaultDeadlineMs: Readonly<Record<Priority, number>>
   readonly checkWebhookUrl: (url: string) => void
   readonly now: () => number
+  readonly tracing: Tracing
+  /**
+   * Whether interactive jobs are audited here instead of by way of an intake queue. For a process that is an auditor
+   * too: somebody waits for the answer, and the way through the queue would only lead back here.
+   */
+  readonly auditsOnArrival: boolean
 }
 
 export interface Accepted {
@@ -57,22 +64,30 @@ export interface Accepted {
  * Takes a job in: checks that it may be, stores it, and queues it for the auditor. When it resolves, the job survives
  * the death of any process. Throws `BrokerError`.
  */
-export async function acceptJob(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
+export function acceptJob(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
+  const name = request.surface === 'chat' ? `POST ${request.endpoint}` : 'POST /v1/jobs'
+  return deps.tracing.span(name, { parent: request.traceparent, kind: 'server' }, (span) =>
+    accept({ ...request, traceparent: span.traceparent }, deps),
+  )
+}
+
+async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
   admit(request, deps)
   const spec = describeJob(request, deps)
   const id = createJobId()
-  const entry = { id, priority: spec.priority, sensitivity: spec.sensitivity, traceparent: spec.traceparent }
+  const decision = auditOnArrival(spec, request.bodyJson, deps)
   const job = {
     id,
     spec,
     bodyJson: request.bodyJson,
     ...(request.watcher && { watcher: request.watcher }),
+    ...(decision && { decision }),
   }
 
   if (request.idempotencyKey === undefined) {
     request.onId?.(id)
-    // Both leave in one packet and Redis keeps their order. Should the second get lost, the courier finds the job.
-    await Promise.all([deps.store.create(job), deps.queues.addToIntake(entry)])
+    // All leaves in one packet and Redis keeps the order. Should the rest get lost, the courier finds the job.
+    await Promise.all([deps.store.create(job), sendOn(id, spec, decision, deps)])
     deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
     return { id, spec, created: true }
   }
@@ -81,9 +96,23 @@ export async function acceptJob(request: AcceptRequest, deps: AcceptDeps): Promi
   const result = await deps.store.create({ ...job, idempotency })
   if (result.kind === 'exists') return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
   request.onId?.(id)
-  await deps.queues.addToIntake(entry)
+  await sendOn(id, spec, decision, deps)
   deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
   return { id, spec, created: true }
+}
+
+/** A rejection is left to the auditor of the ordinary way, so that one place ends jobs. */
+function auditOnArrival(spec: JobSpec, bodyJson: string, deps: AcceptDeps): RouteDecision | null {
+  if (!deps.auditsOnArrival || spec.priority !== 'interactive') return null
+  const decision = decide(spec, bodyJson, deps.catalogue)
+  return decision.kind === 'route' ? decision : null
+}
+
+/** Puts the job on its way: to an auditor, or, audited already, to its lane. */
+function sendOn(id: JobId, spec: JobSpec, decision: RouteDecision | null, deps: AcceptDeps): Promise<void> {
+  const { priority, sensitivity, traceparent } = spec
+  if (decision) return deps.queues.addToLane(decision.lane, { id, hop: 1, traceparent })
+  return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
 }
 
 function admit(request: AcceptRequest, deps: AcceptDeps): void {

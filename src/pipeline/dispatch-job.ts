@@ -21,11 +21,15 @@ export interface DispatchDeps {
 
 type Claim = Extract<AttemptStart, { kind: 'go' }>
 
-/** What became of one call. `lost`: the job is no longer this attempt's; nothing may be written any more. */
+/**
+ * What became of one call. `lost`: the job is no longer this attempt's; nothing may be written any more. `not-called`:
+ * what the attempts before this one left behind allows no other.
+ */
 type Outcome =
   | { kind: 'completed'; completion: Completion }
   | { kind: 'failed'; error: ProviderError }
   | { kind: 'lost' }
+  | { kind: 'not-called'; code: 'upstream_failed' | 'stream_interrupted' }
 
 /**
  * Makes one attempt at a job and settles what follows: its end, another attempt, or the next deployment's lane. May
@@ -64,7 +68,7 @@ class AttemptRun {
   readonly #deps: DispatchDeps
   readonly #startedAtMs = Date.now()
   readonly #candidate: Candidate
-  /** The attempts before this one, a worker that died in the middle of one included. */
+  /** The attempts before this one, those included in whose middle a worker died. */
   readonly #before: readonly Attempt[]
   #hasOutput: boolean
 
@@ -77,17 +81,23 @@ class AttemptRun {
     if (!candidate) throw new RangeError('a plan without its candidate')
     this.#candidate = candidate
     this.#hasOutput = claim.hasOutput
+    // Each claim before this one has either left its attempt behind or lost its worker. Only the count of claims bounds
+    // a job that kills every worker that takes it.
+    const lostWorkers = Math.max(0, claim.fence - 1 - claim.attempts.length)
     const lost: Attempt = { deployment: candidate.deployment, outcome: 'worker_lost', status: null, ms: 0 }
-    this.#before = claim.takenOver ? [...claim.attempts, lost] : claim.attempts
+    this.#before = [...claim.attempts, ...Array.from({ length: lostWorkers }, () => lost)]
   }
 
   async call(signal: AbortSignal): Promise<Outcome> {
     const { plan, deadlineMs } = this.#claim
-    if (this.#before.length >= this.#deps.policy.maxAttempts) return failed('server_error', 'no attempt left')
+    if (this.#before.length >= this.#deps.policy.maxAttempts) return { kind: 'not-called', code: 'upstream_failed' }
     if (this.#hasOutput && !(await this.#startOver())) return { kind: 'lost' }
-    if (this.#hasOutput) return failed('cut_stream', 'the worker died in mid-stream')
+    if (this.#hasOutput) return { kind: 'not-called', code: 'stream_interrupted' }
     const withProvider = this.#deps.withProvider(this.#candidate.deployment)
-    if (!withProvider) return failed('connection', 'the deployment is not in this node’s configuration')
+    if (!withProvider) {
+      const error = new ProviderError('connection', 'the deployment is not in this node’s configuration')
+      return { kind: 'failed', error }
+    }
 
     const abort = new AbortController()
     const stop = () => abort.abort()
@@ -116,7 +126,8 @@ class AttemptRun {
   async settle(outcome: Outcome): Promise<void> {
     if (outcome.kind === 'lost') return
     if (outcome.kind === 'completed') await this.#end(outcome.completion)
-    else await this.#recover(outcome.error)
+    else if (outcome.kind === 'failed') await this.#recover(outcome.error)
+    else await this.#giveUp(outcome.code, this.#before)
   }
 
   async #complete(provider: Provider, signal: AbortSignal, span: Span): Promise<Outcome> {
@@ -246,10 +257,6 @@ class AttemptRun {
     this.#deps.telemetry.metrics.jobFinished(ms, { model: plan.model, priority, status })
     this.#deps.log.info({ job: this.#entry.id, status, deployment, attempts: attempts.length, ms }, 'job finished')
   }
-}
-
-function failed(failure: 'server_error' | 'cut_stream' | 'connection', message: string): Outcome {
-  return { kind: 'failed', error: new ProviderError(failure, message) }
 }
 
 function traceHeaders(span: Span): Record<string, string> {

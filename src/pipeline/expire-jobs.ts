@@ -27,7 +27,7 @@ export async function requeueStranded(deps: {
   log: Logger
   nowMs: number
 }): Promise<number> {
-  const stranded = await deps.store.strandedInIntake(deps.nowMs - strandedAfterMs, batchSize)
+  const stranded = await deps.store.untaken(deps.nowMs - strandedAfterMs, deps.nowMs, batchSize)
   for (const { id, spec } of stranded) {
     // A job that only waits behind others is in its queue already; adding it again changes nothing.
     const { priority, sensitivity, traceparent } = spec

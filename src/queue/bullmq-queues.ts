@@ -18,15 +18,19 @@ export interface EntryData {
 }
 
 /**
- * Adds jobs to intake queues and lanes. The BullMQ id is the job's id and hop, and finished entries are kept for a
- * while, so that adding the same hand-over again is one delivery. One queue object per name, all on one connection.
+ * Adds jobs to intake queues and lanes. The BullMQ id is the job's id and hop, so that adding the same hand-over again
+ * is one delivery; when the first one has been done with already, the job's state says so to whoever takes the second.
+ * One queue object per name, all on one connection.
  */
 export class BullmqQueues implements Queues {
   readonly #redis: Redis
   readonly #queues = new Map<string, Queue<EntryData>>()
+  readonly #onAdd: (name: string) => void
 
-  constructor(redis: Redis) {
+  /** `onAdd` is told the queue's name once the command to add has been sent. */
+  constructor(redis: Redis, onAdd: (name: string) => void = () => undefined) {
     this.#redis = redis
+    this.#onAdd = onAdd
   }
 
   addToIntake(entry: {
@@ -72,7 +76,9 @@ export class BullmqQueues implements Queues {
       traceparent: entry.traceparent,
     }
     const delay = entry.delayMs === undefined || entry.delayMs <= 0 ? {} : { delay: Math.ceil(entry.delayMs) }
-    await translateRedisErrors(this.#queue(name).add('job', data, { jobId: `${entry.id}-${entry.hop}`, ...delay }))
+    const added = this.#queue(name).add('job', data, { jobId: `${entry.id}-${entry.hop}`, ...delay })
+    if (!('delay' in delay)) setImmediate(this.#onAdd, name)
+    await translateRedisErrors(added)
   }
 
   #queue(name: string): Queue<EntryData> {

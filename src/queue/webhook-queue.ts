@@ -73,7 +73,7 @@ export function startWebhookWorker(options: WebhookWorkerOptions): Worker<Webhoo
       connection: options.redis,
       prefix: queuePrefix,
       concurrency: options.concurrency,
-      lockDuration: Math.max(30_000, options.leaseMs),
+      lockDuration: options.leaseMs,
       stalledInterval: options.leaseMs,
       maxStalledCount: 1_000,
       settings: { backoffStrategy: (attemptsMade) => options.retryDelayMs(attemptsMade) },

@@ -38,16 +38,30 @@ local function emit(job, events, id, entry)
 end
 `
 
-/** KEYS job private events tenantJobs open unaudited [idempotency] */
+/**
+ * Lua that stores an auditor's decision: its values from argument `firstArg` on, the pools' bodies in the keys from
+ * `firstBody` on.
+ */
+function storeDecision(firstArg: number, firstBody: number): string {
+  const arg = (offset: number) => `ARGV[${firstArg + offset}]`
+  return `
+call('HSET', KEYS[1], 'plan', ${arg(0)}, 'lane', ${arg(1)}, 'sensitivity', ${arg(2)}, 'reason', ${arg(3)},
+  'masked', ${arg(4)}, 'candidate', 0, 'hop', 1, 'placeholders', ${arg(7)})
+if ${arg(6)} ~= '' then call('HSET', KEYS[2], 'vault', ${arg(6)}) end
+for index = ${firstBody}, #KEYS do call('SET', KEYS[index], ARGV[index + ${firstArg + 8 - firstBody}], 'PX', ${arg(5)}) end`
+}
+
+/** KEYS job private events tenantJobs open untaken idempotency body…: with a decision the job begins in its lane. */
 const create = `
 local id, now, deadline, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if KEYS[7] then
+if ARGV[11] ~= '' then
   local holder = call('GET', KEYS[7])
   if holder then return holder end
   call('SET', KEYS[7], id .. ' ' .. ARGV[11], 'PX', ARGV[12])
 end
 if call('EXISTS', KEYS[1]) == 1 then return '' end
-call('HSET', KEYS[1], 'stage', 'intake', 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
+local stage = ARGV[13] and '${transitions.route.to}' or '${stages[0]}'
+call('HSET', KEYS[1], 'stage', stage, 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
   'deadline', deadline, 'hook', ARGV[7], 'watchers', ARGV[8])
 call('HSET', KEYS[2], 'spec', ARGV[9], 'body', ARGV[10])
 call('RPUSH', KEYS[3], 'job.queued {}')
@@ -55,10 +69,12 @@ call('PEXPIRE', KEYS[2], ttl)
 call('ZADD', KEYS[4], now, id)
 call('ZADD', KEYS[5], deadline, id)
 call('ZADD', KEYS[6], now, id)
+if ARGV[13] then ${storeDecision(13, 8)}
+end
 return ''
 `
 
-/** KEYS job private unaudited */
+/** KEYS job private untaken */
 const startAudit = `
 call('ZREM', KEYS[3], ARGV[1])
 local state = call('HMGET', KEYS[1], 'stage', 'lane', 'hop')
@@ -78,16 +94,14 @@ const route = `
 local stage = call('HGET', KEYS[1], 'stage')
 ${advance('route')}
 if not stage then return 0 end
-call('HSET', KEYS[1], 'plan', ARGV[1], 'lane', ARGV[2], 'sensitivity', ARGV[3], 'reason', ARGV[4], 'masked', ARGV[5],
-  'candidate', 0, 'hop', 1, 'placeholders', ARGV[8])
-if ARGV[7] ~= '' then call('HSET', KEYS[2], 'vault', ARGV[7]) end
-for index = 3, #KEYS do call('SET', KEYS[index], ARGV[6 + index], 'PX', ARGV[6]) end
+${storeDecision(1, 3)}
 return 1
 `
 
-/** KEYS job body events */
+/** KEYS job body events untaken */
 const startAttempt = `
 local id, hop = ARGV[1], tonumber(ARGV[2])
+if hop == 1 then call('ZREM', KEYS[4], id) end
 local state = call('HMGET', KEYS[1], 'stage', 'hop', 'lane', 'ready')
 local stage = state[1]
 if not stage or ${oneOf(endedStages)} then return {'ended'} end
@@ -134,7 +148,7 @@ emit(KEYS[1], KEYS[2], ARGV[1], 'job.retrying {}')
 return 1
 `
 
-/** KEYS job events result open unaudited outbox body… */
+/** KEYS job events result open untaken outbox body… */
 const end = (ending: Ending) => `
 local id, fence = ARGV[1], ARGV[2]
 local state = call('HMGET', KEYS[1], 'stage', 'fence', 'hook', 'node')

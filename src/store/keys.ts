@@ -24,8 +24,8 @@ export const keys = {
     `sluice:idempotency:${tenant}:${createHash('sha256').update(key).digest('base64url')}`,
   /** Jobs that have not ended, by deadline. */
   open: 'sluice:open',
-  /** Jobs that no auditor has seen yet, by time of acceptance. */
-  unaudited: 'sluice:unaudited',
+  /** Accepted jobs that no worker has taken yet, by the time when somebody last looked after them. */
+  untaken: 'sluice:untaken',
   /** Ended jobs whose webhook is still to be handed to the courier's queue. */
   outbox: 'sluice:outbox',
   outboxTaken: 'sluice:outbox:taken',

@@ -60,38 +60,44 @@ export class RedisJobStore implements JobStore {
   }
 
   async create(job: NewJob): Promise<CreateResult> {
-    const { id, spec } = job
+    const { id, spec, idempotency, decision } = job
     const nowMs = spec.createdAtMs
-    const jobKeys = [
-      keys.job(id),
-      keys.private(id),
-      keys.events(id),
-      keys.tenantJobs(spec.tenant),
-      keys.open,
-      keys.unaudited,
-    ]
-    if (job.idempotency) jobKeys.push(keys.idempotency(spec.tenant, job.idempotency.key))
-    const holder = (await this.#run('create', jobKeys, [
-      id,
-      nowMs,
-      spec.deadlineMs,
-      spec.deadlineMs - nowMs + this.#resultRetentionMs,
-      spec.priority,
-      spec.sensitivity,
-      spec.webhook ? '1' : '',
-      job.watcher ? encodeWatcher(job.watcher) : '',
-      JSON.stringify(spec),
-      spec.sensitivity === 'public' ? job.bodyJson : this.#seal(job.bodyJson, `${id} body`),
-      job.idempotency?.fingerprint ?? '',
-      idempotencyTtlMs,
-    ])) as string
+    const holder = (await this.#run(
+      'create',
+      [
+        keys.job(id),
+        keys.private(id),
+        keys.events(id),
+        keys.tenantJobs(spec.tenant),
+        keys.open,
+        keys.untaken,
+        // Without a key of the client's the script does not look at this one.
+        idempotency ? keys.idempotency(spec.tenant, idempotency.key) : keys.job(id),
+        ...(decision ? bodyKeys(id, decision) : []),
+      ],
+      [
+        id,
+        nowMs,
+        spec.deadlineMs,
+        spec.deadlineMs - nowMs + this.#resultRetentionMs,
+        spec.priority,
+        spec.sensitivity,
+        spec.webhook ? '1' : '',
+        job.watcher ? encodeWatcher(job.watcher) : '',
+        JSON.stringify(spec),
+        spec.sensitivity === 'public' ? job.bodyJson : this.#seal(job.bodyJson, `${id} body`),
+        idempotency?.fingerprint ?? '',
+        idempotencyTtlMs,
+        ...(decision ? this.#decisionArgs(id, decision) : []),
+      ],
+    )) as string
     if (holder === '') return { kind: 'created' }
     const [holderId = '', fingerprint = ''] = holder.split(' ')
     return { kind: 'exists', id: holderId as JobId, fingerprint }
   }
 
   async startAudit(id: JobId): Promise<AuditStart> {
-    const reply = await this.#run('startAudit', [keys.job(id), keys.private(id), keys.unaudited], [id])
+    const reply = await this.#run('startAudit', [keys.job(id), keys.private(id), keys.untaken], [id])
     const [kind, ...rest] = reply as [string, ...unknown[]]
     if (kind === 'routed') {
       const [lane, hop] = rest as [string, string]
@@ -103,24 +109,8 @@ export class RedisJobStore implements JobStore {
   }
 
   async route(id: JobId, decision: RouteDecision): Promise<boolean> {
-    const pools = [...decision.bodies.keys()]
-    const vault = decision.vault.size === 0 ? '' : this.#seal(JSON.stringify([...decision.vault]), `${id} vault`)
-    const moved = await this.#run(
-      'route',
-      [keys.job(id), keys.private(id), ...pools.map((pool) => keys.body(pool, id))],
-      [
-        JSON.stringify(decision.plan),
-        encodeLane(decision.lane),
-        decision.sensitivity,
-        decision.reason,
-        JSON.stringify(decision.masked),
-        Math.max(1, decision.deadlineMs - Date.now()) + this.#resultRetentionMs,
-        vault,
-        decision.plan.masked ? '1' : '',
-        ...decision.bodies.values(),
-      ],
-    )
-    return moved === 1
+    const scriptKeys = [keys.job(id), keys.private(id), ...bodyKeys(id, decision)]
+    return (await this.#run('route', scriptKeys, this.#decisionArgs(id, decision))) === 1
   }
 
   async startAttempt(
@@ -129,7 +119,7 @@ export class RedisJobStore implements JobStore {
   ): Promise<AttemptStart> {
     const reply = (await this.#run(
       'startAttempt',
-      [keys.job(id), keys.body(claim.pool, id), keys.events(id)],
+      [keys.job(id), keys.body(claim.pool, id), keys.events(id), keys.untaken],
       [id, claim.hop, claim.node, claim.nowMs],
     )) as [string, ...unknown[]]
     if (reply[0] === 'superseded') {
@@ -213,7 +203,7 @@ export class RedisJobStore implements JobStore {
         keys.events(id),
         keys.result(id),
         keys.open,
-        keys.unaudited,
+        keys.untaken,
         keys.outbox,
         ...(facts.pools ?? []).map((pool) => keys.body(pool, id)),
       ],
@@ -290,11 +280,17 @@ export class RedisJobStore implements JobStore {
     return translateRedisErrors(this.#redis.zrangebyscore(keys.open, 0, nowMs, 'LIMIT', 0, limit)) as Promise<JobId[]>
   }
 
-  async strandedInIntake(olderThanMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]> {
-    const ids = await translateRedisErrors(this.#redis.zrangebyscore(keys.unaudited, 0, olderThanMs, 'LIMIT', 0, limit))
-    const records = await this.#readMany(ids as JobId[])
-    const gone = ids.filter((_, index) => records[index] === null)
-    if (gone.length > 0) await translateRedisErrors(this.#redis.zrem(keys.unaudited, ...gone))
+  async untaken(olderThanMs: number, nowMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]> {
+    const found = this.#redis.zrangebyscore(keys.untaken, 0, olderThanMs, 'LIMIT', 0, limit)
+    const ids = (await translateRedisErrors(found)) as JobId[]
+    if (ids.length === 0) return []
+    const records = await this.#readMany(ids)
+    const pipeline = this.#redis.pipeline()
+    for (const [index, id] of ids.entries()) {
+      if (records[index] === null) pipeline.zrem(keys.untaken, id)
+      else pipeline.zadd(keys.untaken, 'XX', nowMs, id)
+    }
+    await translateRedisErrors(pipeline.exec())
     return records.filter((record) => record !== null)
   }
 
@@ -322,6 +318,22 @@ export class RedisJobStore implements JobStore {
     })
   }
 
+  /** In the order in which `storeDecision` of the scripts reads them. */
+  #decisionArgs(id: JobId, decision: RouteDecision): (string | number)[] {
+    const { plan, lane, sensitivity, reason, masked, deadlineMs, vault, bodies } = decision
+    return [
+      JSON.stringify(plan),
+      encodeLane(lane),
+      sensitivity,
+      reason,
+      JSON.stringify(masked),
+      Math.max(1, deadlineMs - Date.now()) + this.#resultRetentionMs,
+      vault.size === 0 ? '' : this.#seal(JSON.stringify([...vault]), `${id} vault`),
+      plan.masked ? '1' : '',
+      ...bodies.values(),
+    ]
+  }
+
   #seal(text: string, context: string): string {
     assert.ok(this.#sealer, 'this role does not hold the vault key')
     return this.#sealer.seal(text, context)
@@ -338,6 +350,10 @@ export class RedisJobStore implements JobStore {
     assert.ok(command)
     return translateRedisErrors(command.call(this.#redis, scriptKeys.length, ...scriptKeys, ...args))
   }
+}
+
+function bodyKeys(id: JobId, { bodies }: RouteDecision): string[] {
+  return [...bodies.keys()].map((pool) => keys.body(pool, id))
 }
 
 function commandName(name: ScriptName): string {

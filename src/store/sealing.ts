@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
+import { takeRandomBytes } from '../core/random-bytes.ts'
 
 const prefix = 'sealed:v1:'
 
@@ -16,7 +17,7 @@ export function createSealer(keyBytes: Buffer): Sealer {
   const key = createSecretKey(keyBytes)
   return {
     seal(text, context) {
-      const nonce = randomBytes(12)
+      const nonce = takeRandomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))
       const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
       return prefix + Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64')
