@@ -44,12 +44,17 @@ export class Masker {
     const known = this.#placeholders.get(`${entity} ${value}`)
     if (known !== undefined) return known
     let number = this.#nextNumber.get(entity) ?? 1
-    // The bare name counts as well: restoring takes it for the placeholder when a model drops the brackets.
-    while (this.#source.includes(`${entity}_${number}`)) number += 1
+    while (this.#isTaken(entity, number)) number += 1
     this.#nextNumber.set(entity, number + 1)
     const placeholder = `<${entity}_${number}>`
     this.#placeholders.set(`${entity} ${value}`, placeholder)
     this.#vault.set(placeholder, value)
     return placeholder
+  }
+
+  /** In any spelling that restoring would take for the placeholder: a model may repeat the input word for word. */
+  #isTaken(entity: Entity, number: number): boolean {
+    const words = [...entity.split('_'), String(number)].join('[\\s_]*')
+    return new RegExp(words, 'i').test(this.#source)
   }
 }
