@@ -41,16 +41,12 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     log,
   })
 
-  const handOn = async (row: OutboxRow) => {
-    await webhooks.add(webhookIdOf(row.id, row.type), { job: row.id, type: row.type, maxAttempts: maxDeliveryAttempts })
-    await outbox.handedOn(row)
-  }
   let stopping = false
   const pump = (async () => {
     while (!stopping) {
       try {
         const row = await outbox.take()
-        if (row) await handOn(row)
+        if (row) await handOn(row, { webhooks, outbox })
       } catch (error) {
         if (!stopping) log.debug({ err: error }, 'the outbox could not be read')
         await new Promise((resolve) => setTimeout(resolve, 250))
@@ -61,7 +57,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     const nowMs = Date.now()
     await expireJobs({ store, metrics: telemetry.metrics, nowMs })
     await requeueStranded({ store, queues, log, nowMs })
-    for (const row of await outbox.taken()) await handOn(row)
+    for (const row of await outbox.taken()) await handOn(row, { webhooks, outbox })
   }
   const trim = async () => {
     const keptMs = Math.max(...Object.values(config.deadlines)) + config.retention.results
@@ -88,6 +84,13 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       disconnect(runtime, redis)
     },
   }
+}
+
+/** Hands an event on to the queue of webhooks. A courier that dies in the middle leaves its row to the next one. */
+export async function handOn(row: OutboxRow, to: { webhooks: WebhookQueue; outbox: Outbox }): Promise<void> {
+  const { id, type } = row
+  await to.webhooks.add(webhookIdOf(id, type), { job: id, type, maxAttempts: maxDeliveryAttempts })
+  await to.outbox.handedOn(row)
 }
 
 /** Runs `task` now and `periodMs` after each of its ends, never twice at once. Returns what stops it. */

@@ -57,9 +57,10 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
     leaseMs: config.leases.duration,
     handle: async (entry, leaseLost) => {
       const stop = new AbortController()
+      leaseLost.addEventListener('abort', () => stop.abort(), { once: true })
       running.set(entry.id, stop)
       try {
-        await dispatchJob(entry, AbortSignal.any([leaseLost, stop.signal]), deps)
+        await dispatchJob(entry, stop.signal, deps)
       } finally {
         if (running.get(entry.id) === stop) running.delete(entry.id)
       }

@@ -5,6 +5,8 @@ import type { Finding, Recognizer } from '../recognizer.ts'
 const octet = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 // No digit or dotted number before or after: 1.2.3.4.5 is a version, not an address and a rest.
 const v4 = new RegExp(`(?<![\\d.])${octet}(?:\\.${octet}){3}(?!\\d|\\.\\d)`, 'g')
+/** An IPv6 address has two colons with at most four hexadecimal digits between them. */
+const twoColons = /:[0-9a-f]{0,4}:/i
 const v6 = /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?:\.\d{1,3}){3})?(?![\w:])/gi
 
 export const ipAddress: Recognizer = {
@@ -16,7 +18,7 @@ export const ipAddress: Recognizer = {
   find(text) {
     const findings: Finding[] = []
     if (text.includes('.')) findings.push(...findMatches(text, { entity: 'IP_ADDRESS', pattern: v4, score: 0.9 }))
-    if (text.includes(':')) {
+    if (twoColons.test(text)) {
       // `::` alone is an address too, but in text it is punctuation.
       const accept = (match: string) => match.length > 3 && isIPv6(match)
       findings.push(...findMatches(text, { entity: 'IP_ADDRESS', pattern: v6, score: 0.9, accept }))

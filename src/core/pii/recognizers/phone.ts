@@ -7,6 +7,8 @@ const regions: readonly CountryCode[] = ['US', 'GB', 'DE', 'FR', 'ES', 'IT', 'NL
 
 // `+` and a country code: up to 15 digits (ITU-T E.164) with the separators in use.
 const international = /(?<![\w+])(?:\+|00(?=[1-9]))[1-9]\d{0,3}(?:[ ().\-/]{0,3}\d{1,14}){1,8}(?!\d)/g
+/** Without one of these no national number is looked for. */
+const phoneWord = /tel|phone|call|mobil|cell|fax|whatsapp|handy|móvil|portable/i
 // North American numbers are written with their area code set off; that form alone is a sign.
 const northAmerican = /(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-.])[2-9]\d{2}[-. ]\d{4}(?![\w-]|\.\d)/g
 const nationalAfterWord =
@@ -44,9 +46,10 @@ export const phone: Recognizer = {
     findings.push(
       ...findMatches(text, { entity: 'PHONE', pattern: northAmerican, score: 0.7, accept: isNumberIn(['US']) }),
     )
-    findings.push(
-      ...findMatches(text, { entity: 'PHONE', pattern: nationalAfterWord, score: 0.7, accept: isNumberIn(regions) }),
-    )
+    if (phoneWord.test(text)) {
+      const accept = isNumberIn(regions)
+      findings.push(...findMatches(text, { entity: 'PHONE', pattern: nationalAfterWord, score: 0.7, accept }))
+    }
     return findings
   },
 }
