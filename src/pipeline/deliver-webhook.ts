@@ -4,7 +4,7 @@ import type { Logger, Telemetry } from '../core/telemetry.ts'
 import { composeWebhook } from './notify-job.ts'
 
 /** Sends one attempt; the adapter is `delivery/webhook-sender.ts`. */
-export interface WebhookTransport {
+interface WebhookTransport {
   send(delivery: {
     url: string
     secret: string

@@ -11,7 +11,7 @@ export function detect(text: string): Finding[] {
  * ever dropped: dropping the shorter of two would leave its tail in the text, and an address that ends in a digit once
  * hid the card number after it.
  */
-export function joinOverlaps(findings: readonly Finding[]): Finding[] {
+function joinOverlaps(findings: readonly Finding[]): Finding[] {
   const joined: Finding[] = []
   let best: Finding | null = null
   for (const finding of [...findings].sort((left, right) => left.start - right.start || right.end - left.end)) {
