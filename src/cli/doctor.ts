@@ -1,20 +1,5 @@
-import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { request } from 'undici'
-import { loadConfig } from '../config/load.ts'
-import { ConfigError } from '../config/problems.ts'
-import type { Config } from '../config/schema.ts'
-import type { DeploymentConfig } from '../config/schema-models.ts'
-import { findNativeServer } from '../store/embedded/native-server.ts'
-import { connectRedis, describeRedis, requireUsableServer, untilReady } from '../store/redis.ts'
 
-interface Finding {
-  readonly check: string
-  readonly outcome: 'ok' | 'warning' | 'problem'
-  readonly detail: string
-}
-
-const probeMs = 3_000
 const marks = { ok: '✓', warning: '!', problem: '✗' } as const
 
 /** `sluice doctor`: looks at everything that a start needs, and says what to do about what is missing. */
@@ -26,6 +11,7 @@ export function registerDoctorCommand(program: Command): void {
     .option('--url <url>', 'API to look for', process.env.SLUICE_URL ?? 'http://127.0.0.1:4000')
     .option('--json', 'print findings as JSON')
     .action(async (flags: { config?: string; url: string; json?: boolean }) => {
+      const { examine } = await import('../process/examine.ts')
       const findings = await examine(flags)
       if (flags.json) console.log(JSON.stringify({ findings }, null, 2))
       else
@@ -33,116 +19,4 @@ export function registerDoctorCommand(program: Command): void {
           console.log(`${marks[outcome]} ${check.padEnd(14)} ${detail}`)
       if (findings.some(({ outcome }) => outcome === 'problem')) process.exitCode = 1
     })
-}
-
-async function examine(flags: { config?: string; url: string }): Promise<Finding[]> {
-  const { config, findings } = await examineConfig(flags.config)
-  return [
-    examineNode(),
-    ...findings,
-    await examineRedis(config?.redis.url?.reveal() ?? process.env.REDIS_URL),
-    examineVaultKey(process.env.SLUICE_VAULT_KEY),
-    ...(await Promise.all(deploymentsOf(config).map(examineUpstream))),
-    await examineApi(flags.url),
-  ]
-}
-
-function examineNode(): Finding {
-  const major = Number(process.versions.node.split('.')[0])
-  const detail = `Node ${process.versions.node}`
-  return {
-    check: 'node',
-    outcome: major >= 24 ? 'ok' : 'problem',
-    detail: major >= 24 ? detail : `${detail}; 24 is needed`,
-  }
-}
-
-async function examineConfig(wanted: string | undefined): Promise<{ config: Config | null; findings: Finding[] }> {
-  const check = 'configuration'
-  const file = wanted ?? process.env.SLUICE_CONFIG ?? (existsSync('sluice.yaml') ? 'sluice.yaml' : null)
-  if (file === null) {
-    const detail = 'no file; `sluice up` runs with its defaults'
-    return { config: null, findings: [{ check, outcome: 'ok', detail }] }
-  }
-  try {
-    const { config, warnings } = await loadConfig({ file, env: process.env })
-    const notes = warnings.map(({ line, key, message }): Finding => {
-      return { check, outcome: 'warning', detail: `${file}:${line} ${key}: ${message}` }
-    })
-    return { config, findings: [{ check, outcome: 'ok', detail: `${file} is valid` }, ...notes] }
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return { config: null, findings: [{ check, outcome: 'problem', detail: error.message }] }
-  }
-}
-
-async function examineRedis(address: string | undefined): Promise<Finding> {
-  const check = 'redis'
-  if (address === undefined) {
-    const native = await findNativeServer()
-    if (native) return { check, outcome: 'ok', detail: `none given; \`sluice up\` would run its own ${native.kind}` }
-    const detail = 'none given and no valkey-server or redis-server on PATH; `sluice up` would run one in WebAssembly'
-    return { check, outcome: 'warning', detail }
-  }
-  const redis = connectRedis(address, 'worker')
-  try {
-    await untilReady(redis, probeMs)
-    const { facts, warnings } = await requireUsableServer(redis)
-    const detail = `${describeRedis(address)}, ${facts.product} ${facts.version}`
-    if (warnings.length > 0) return { check, outcome: 'warning', detail: `${detail}: ${warnings.join('; ')}` }
-    return { check, outcome: 'ok', detail }
-  } catch (error) {
-    return { check, outcome: 'problem', detail: `${describeRedis(address)}: ${(error as Error).message}` }
-  } finally {
-    redis.disconnect()
-  }
-}
-
-function examineVaultKey(key: string | undefined): Finding {
-  const check = 'vault key'
-  if (key === undefined) {
-    return {
-      check,
-      outcome: 'warning',
-      detail: 'SLUICE_VAULT_KEY is not set: `sluice up` makes one, single roles need it',
-    }
-  }
-  const isRight = Buffer.from(key, 'base64').length === 32
-  const detail = isRight ? '32 bytes' : 'SLUICE_VAULT_KEY is not 32 bytes in base64; make one: openssl rand -base64 32'
-  return { check, outcome: isRight ? 'ok' : 'problem', detail }
-}
-
-function deploymentsOf(config: Config | null): DeploymentConfig[] {
-  return Object.values(config?.models ?? {}).flatMap((model) => model.deployments)
-}
-
-/** Asks an upstream for its list of models: that costs nothing and shows whether address and key are right. */
-async function examineUpstream(deployment: DeploymentConfig): Promise<Finding> {
-  const check = 'upstream'
-  const { id, provider, base_url: baseUrl, api_key: apiKey } = deployment
-  if (baseUrl === undefined) return { check, outcome: 'ok', detail: `${id}: started by \`sluice up\`` }
-  const url = provider === 'ollama' ? `${baseUrl}/api/tags` : `${baseUrl}/models`
-  try {
-    const headers = apiKey ? { authorization: `Bearer ${apiKey.reveal()}` } : {}
-    const { statusCode, body } = await request(url, { headers, signal: AbortSignal.timeout(probeMs) })
-    await body.dump()
-    if (statusCode === 401 || statusCode === 403) {
-      return { check, outcome: 'problem', detail: `${id}: ${baseUrl} refuses the api_key (${statusCode})` }
-    }
-    return { check, outcome: statusCode < 500 ? 'ok' : 'warning', detail: `${id}: ${baseUrl} answers ${statusCode}` }
-  } catch {
-    return { check, outcome: 'warning', detail: `${id}: ${baseUrl} does not answer within ${probeMs / 1000} s` }
-  }
-}
-
-async function examineApi(url: string): Promise<Finding> {
-  const check = 'api'
-  try {
-    const { statusCode, body } = await request(`${url}/health/ready`, { signal: AbortSignal.timeout(probeMs) })
-    await body.dump()
-    const detail = `${url} answers ${statusCode}`
-    return { check, outcome: statusCode === 200 ? 'ok' : 'warning', detail }
-  } catch {
-    return { check, outcome: 'ok', detail: `nothing runs at ${url}` }
-  }
 }

@@ -1,7 +1,4 @@
 import { Command, CommanderError } from 'commander'
-import { StartError } from '../process/environment.ts'
-import { EmbeddedRedisError } from '../store/embedded/server-process.ts'
-import { UnusableRedisError } from '../store/redis.ts'
 import { version } from '../version.ts'
 import { registerChatCommand } from './chat.ts'
 import { registerConfigCommand } from './config.ts'
@@ -39,7 +36,9 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Failures whose message is for the user; all others are bugs and show where they come from. */
+/** Failures whose message is for the user, by name: importing their classes would load what most commands don't need. */
+const expectedNames: ReadonlySet<string> = new Set(['StartError', 'UnusableRedisError', 'EmbeddedRedisError'])
+
 function isExpected(error: unknown): error is Error {
-  return error instanceof StartError || error instanceof UnusableRedisError || error instanceof EmbeddedRedisError
+  return error instanceof Error && expectedNames.has(error.name)
 }

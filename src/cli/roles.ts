@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
-import { startApi } from '../compose/api.ts'
-import { startAuditor } from '../compose/auditor.ts'
-import { startCourier } from '../compose/courier.ts'
-import { startDispatcher } from '../compose/dispatcher.ts'
-import { runRole } from '../process/run-role.ts'
+import type { RunningApi } from '../compose/api.ts'
+import type { RoleOptions } from '../process/run-role.ts'
 import { configFileOption, parsePort, parsePositiveInteger } from './options.ts'
 
 interface RoleFlags {
@@ -15,24 +12,27 @@ interface RoleFlags {
 /** `sluice api | auditor | dispatcher | courier`: one role in a process of its own. */
 export function registerRoleCommands(program: Command): void {
   configFileOption(program.command('api').description('Serve the HTTP API.')).action(async (flags: RoleFlags) => {
-    await runRole({
+    const { startApi } = await import('../compose/api.ts')
+    await run({
       role: 'api',
       configFile: flags.config,
       holdsVaultKey: true,
       start: startApi,
-      onReady: (role) => console.log(`ready: ${(role as Awaited<ReturnType<typeof startApi>>).url}`),
+      onReady: (role) => console.log(`ready: ${(role as RunningApi).url}`),
     })
   })
 
   workerCommand(program, 'auditor', 'Audit accepted jobs: classify, mask, route.').action(async (flags: RoleFlags) => {
-    await runRole({ ...workerOptions('auditor', flags), holdsVaultKey: true, start: startAuditor })
+    const { startAuditor } = await import('../compose/auditor.ts')
+    await run({ ...workerOptions('auditor', flags), holdsVaultKey: true, start: startAuditor })
   })
 
   workerCommand(program, 'dispatcher', 'Take jobs from the lanes of one pool and call its deployments.')
     .requiredOption('--pool <name>', 'the pool whose lanes to take from')
     .option('--concurrency <n>', 'jobs at once; default: the sum over the pool’s deployments', parsePositiveInteger)
     .action(async (flags: RoleFlags & { pool: string; concurrency?: number }) => {
-      await runRole({
+      const { startDispatcher } = await import('../compose/dispatcher.ts')
+      await run({
         ...workerOptions('dispatcher', flags),
         // A dispatcher never sees what the vault key would open.
         holdsVaultKey: false,
@@ -41,8 +41,15 @@ export function registerRoleCommands(program: Command): void {
     })
 
   workerCommand(program, 'courier', 'Send webhooks and keep house.').action(async (flags: RoleFlags) => {
-    await runRole({ ...workerOptions('courier', flags), holdsVaultKey: true, start: startCourier })
+    const { startCourier } = await import('../compose/courier.ts')
+    await run({ ...workerOptions('courier', flags), holdsVaultKey: true, start: startCourier })
   })
+}
+
+/** Loaded when it is wanted: it takes most of a second, which other commands should not. */
+async function run(options: RoleOptions): Promise<void> {
+  const { runRole } = await import('../process/run-role.ts')
+  await runRole(options)
 }
 
 function workerCommand(program: Command, name: string, description: string): Command {

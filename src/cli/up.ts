@@ -1,29 +1,6 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { startApi } from '../compose/api.ts'
-import { startAuditor } from '../compose/auditor.ts'
-import { startCourier } from '../compose/courier.ts'
-import { startDispatcher } from '../compose/dispatcher.ts'
-import { type RunningRole, type Runtime, SharedProcess } from '../compose/runtime.ts'
-import { defaultConfig } from '../config/defaults.ts'
-import type { Config } from '../config/schema.ts'
-import type { Logger } from '../core/telemetry.ts'
-import { checkRedis, defaultNodeName, parseVaultKey, readConfig, StartError } from '../process/environment.ts'
-import { shutdownGraceMs, stopRoles, untilToldToStop } from '../process/lifetime.ts'
-import { type LocalKeys, readLocalKeys } from '../process/local-keys.ts'
-import { findOllamaModels, type SandboxProcess, startSandboxProcess } from '../process/local-upstreams.ts'
-import { startEmbeddedRedis } from '../store/embedded/embedded-redis.ts'
-import { createLogger } from '../telemetry/logger.ts'
-import { startTelemetry } from '../telemetry/tracing.ts'
+import type { UpFlags } from '../process/run-up.ts'
 import { parsePort } from './options.ts'
-
-interface UpFlags {
-  readonly config?: string
-  readonly port?: number
-  readonly host?: string
-  readonly dataDir?: string
-}
 
 /** `sluice up`: every role in one process, with a Redis of its own if none is given. */
 export function registerUpCommand(program: Command): void {
@@ -34,112 +11,9 @@ export function registerUpCommand(program: Command): void {
     .option('-p, --port <port>', 'port of the API', parsePort)
     .option('--host <address>', 'address to listen on')
     .option('--data-dir <folder>', 'where data is kept')
-    .action(runUp)
-}
-
-async function runUp(flags: UpFlags): Promise<void> {
-  const node = defaultNodeName()
-  const log = createLogger({ level: process.env.LOG_LEVEL ?? 'info', role: 'up', node })
-  const stopSignal = untilToldToStop()
-  const cleanups: (() => unknown)[] = []
-  try {
-    const { config, keys } = await prepareConfig(flags, log, cleanups)
-    const dataDir = resolve(config.data_dir)
-    const redis = config.redis.url?.reveal() ?? process.env.REDIS_URL ?? (await ownRedis(dataDir, log, cleanups))
-    await checkRedis(redis, log)
-    const telemetry = await startTelemetry({ role: 'up', node, env: process.env })
-    cleanups.push(() => telemetry.shutdown())
-    const vaultKey = parseVaultKey(keys.values.SLUICE_VAULT_KEY)
-    const shared = new SharedProcess()
-    cleanups.push(() => shared.close())
-    const runtime: Runtime = { config, redis, vaultKey, node, telemetry, log, shared }
-    const { url, roles } = await startRoles(runtime)
-    cleanups.push(() => stopRoles(roles, shutdownGraceMs, log))
-    announce(keys, config)
-    console.log(`ready: ${url}`)
-    log.info({ signal: await stopSignal }, 'stopping')
-  } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup()
-  }
-}
-
-async function prepareConfig(
-  flags: UpFlags,
-  log: Logger,
-  cleanups: (() => unknown)[],
-): Promise<{ config: Config; keys: LocalKeys }> {
-  const file = flags.config ?? process.env.SLUICE_CONFIG ?? (existsSync('sluice.yaml') ? 'sluice.yaml' : null)
-  if (file !== null) {
-    const config = withFlags(await readConfig(file, log), flags)
-    const sandboxed = await pointAtSandbox(config, cleanups)
-    return { config: sandboxed, keys: await readLocalKeys(config.data_dir, ['SLUICE_VAULT_KEY'], process.env) }
-  }
-  const dataDir = flags.dataDir ?? './data'
-  const names = ['SLUICE_API_KEY', 'SLUICE_VAULT_KEY', 'SLUICE_WEBHOOK_SECRET'] as const
-  const keys = await readLocalKeys(dataDir, names, process.env)
-  const [sandbox, ollamaModels] = await Promise.all([startSandbox(cleanups), findOllamaModels()])
-  const config = defaultConfig({
-    sandboxUrl: sandbox.url,
-    ollamaModels,
-    keys: { apiKey: keys.values.SLUICE_API_KEY, webhookSecret: keys.values.SLUICE_WEBHOOK_SECRET },
-    dataDir,
-  })
-  return { config: withFlags(config, flags), keys }
-}
-
-function withFlags(config: Config, flags: UpFlags): Config {
-  const { host = config.server.host, port = config.server.port, dataDir = config.data_dir } = flags
-  return { ...config, data_dir: dataDir, server: { ...config.server, host, port } }
-}
-
-/** A deployment of the provider `sandbox` without an address is served by a sandbox of our own. */
-async function pointAtSandbox(config: Config, cleanups: (() => unknown)[]): Promise<Config> {
-  const needsSandbox = Object.values(config.models)
-    .flatMap((model) => model.deployments)
-    .filter(({ provider, base_url }) => provider === 'sandbox' && base_url === undefined)
-  if (needsSandbox.length === 0) return config
-  const { url } = await startSandbox(cleanups)
-  const models = Object.entries(config.models).map(([name, model]) => {
-    const deployments = model.deployments.map((deployment) =>
-      needsSandbox.includes(deployment) ? { ...deployment, base_url: url } : deployment,
-    )
-    return [name, { ...model, deployments }]
-  })
-  return { ...config, models: Object.assign(Object.create(null), Object.fromEntries(models)) }
-}
-
-async function startSandbox(cleanups: (() => unknown)[]): Promise<SandboxProcess> {
-  const sandbox = await startSandboxProcess()
-  cleanups.push(() => sandbox.stop())
-  return sandbox
-}
-
-async function ownRedis(dataDir: string, log: Logger, cleanups: (() => unknown)[]): Promise<string> {
-  const redis = await startEmbeddedRedis({ dataDir, logger: log })
-  cleanups.push(() => redis.stop())
-  log.info({ kind: redis.kind }, `running an own Redis: ${redis.durability}`)
-  return redis.url
-}
-
-/** Starts the readers of queues before the API, so that nothing is accepted that nobody would take. */
-async function startRoles(runtime: Runtime): Promise<{ url: string; roles: RunningRole[] }> {
-  const pools = Object.keys(runtime.config.pools)
-  const workers = await Promise.all([
-    startAuditor(runtime),
-    startCourier(runtime),
-    ...pools.map((pool) => startDispatcher({ ...runtime, node: `${runtime.node}-${pool}` }, { pool })),
-  ])
-  const api = await startApi(runtime).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error
-    throw new StartError(`Port ${runtime.config.server.port} is in use; choose another with --port.`)
-  })
-  return { url: api.url, roles: [api, ...workers] }
-}
-
-/** Keys that were made just now are shown once, on stderr: stdout has one line that scripts read. */
-function announce(keys: LocalKeys, config: Config): void {
-  for (const name of keys.created) {
-    if (name !== 'SLUICE_VAULT_KEY') console.error(`${name}=${keys.values[name]}   (made now, kept in ${keys.file})`)
-  }
-  console.error(`models: ${Object.keys(config.models).join(', ')}`)
+    .action(async (flags: UpFlags) => {
+      // Loaded when it is wanted: it takes most of a second, which other commands should not.
+      const { runUp } = await import('../process/run-up.ts')
+      await runUp(flags)
+    })
 }
