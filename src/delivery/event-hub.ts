@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { BrokerError } from '../core/errors.ts'
 import type { JobId } from '../core/job.ts'
 import { decodeEntry, isTerminalEvent, type JobEvent } from '../core/job-event.ts'
+import { isTerminal } from '../core/job-state.ts'
 import type { JobStore, Watcher } from '../core/ports.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { channels } from '../store/keys.ts'
@@ -11,6 +12,8 @@ import { channels } from '../store/keys.ts'
 const maxBufferedEvents = 1_000
 /** How often a reader that is behind looks whether Redis is back, in milliseconds. */
 const rereadMs = 250
+/** Node fires a timer beyond this at once. */
+const longestTimerMs = 2 ** 31 - 1
 
 /**
  * Brings the events of the jobs that somebody waits for into this process: one subscription however many readers there
@@ -33,10 +36,24 @@ export class EventHub {
 
   async start(): Promise<void> {
     this.#subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
+    await this.#listen()
+    this.#subscriber.on('ready', () => void this.#resume())
+  }
+
+  async #listen(): Promise<void> {
     await this.#subscriber.subscribe(channels.api(this.#processId))
-    this.#subscriber.on('ready', () => {
-      for (const followers of this.#followers.values()) for (const follower of followers) follower.catchUp()
-    })
+  }
+
+  /** The store is read only once Redis has confirmed the subscription: what it published until then is in there. */
+  async #resume(): Promise<void> {
+    try {
+      await this.#listen()
+    } catch (error) {
+      // The connection broke again; the next one resumes.
+      this.#log.debug({ err: error }, 'events could not be subscribed to')
+      return
+    }
+    for (const followers of this.#followers.values()) for (const follower of followers) follower.catchUp()
   }
 
   watcher(wants: Watcher['wants']): Watcher {
@@ -56,14 +73,14 @@ export class EventHub {
     return follower
   }
 
-  /** Follows an existing job from just after event `after`; null when there is none. */
+  /** Follows an existing job from just after event `after`; null when there is none, or when its events have expired. */
   async follow(id: JobId, wants: Watcher['wants'], after: number): Promise<Follower | null> {
     const follower = this.expect(id, wants)
     const start = await this.#store.watch(id, this.watcher(wants), after).catch((error: unknown) => {
       follower.close()
       throw error
     })
-    if (start === null) {
+    if (start === null || (isTerminal(start.status) && after === 0 && start.events.length === 0)) {
       follower.close()
       return null
     }
@@ -183,23 +200,28 @@ export class Follower {
   }
 
   #append(event: JobEvent): void {
+    if (event.sequence <= this.#last) return
     this.#events.push(event)
     this.#last = event.sequence
   }
 
   async #readMissing(): Promise<void> {
+    // An event may be pushed after the store was read and before the answer is here. One that fits is taken, any other
+    // says that there is more to read; forgetting either could lose the last event, after which nothing comes.
+    this.#behind = false
     try {
       const missing = await this.#options.read(this.#last)
-      this.#behind = false
-      for (const event of missing) this.#take(event)
+      const wanted = this.#options.wants === 'all' ? missing : missing.filter(isTerminalEvent)
+      for (const event of wanted) this.#append(event)
     } catch (error) {
+      this.#behind = true
       if (!(error instanceof BrokerError) || error.code !== 'redis_unavailable') throw error
     }
   }
 
   async #wait(timeoutMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs)
+      const timer = setTimeout(resolve, Math.min(timeoutMs, longestTimerMs))
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

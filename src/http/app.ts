@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { validatorCompiler } from '@fastify/type-provider-zod'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Tenant } from '../core/tenant.ts'
 import { authenticate } from './auth.ts'
+import { refuseBrokenRequest } from './broken-request.ts'
 import type { HttpDeps } from './deps.ts'
-import { registerErrorHandler } from './error-handler.ts'
+import { registerErrorHandler, routingErrorHandler } from './error-handler.ts'
 import { registerJsonBody } from './json-body.ts'
 import { registerOpenApi } from './openapi.ts'
 import { registerChatRoutes } from './routes/chat-completions.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerJobRoutes } from './routes/jobs.ts'
 import { registerModelRoutes } from './routes/models.ts'
+import { compileValidator } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,14 +30,18 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
     // A slow upload must not hold a socket for ever; answers may take as long as they do.
     requestTimeout: 120_000,
     forceCloseConnections: true,
+    // A name that is too long to exist gets the answer of one that does not exist; Node's limit on headers is above it.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: routingErrorHandler(deps.log),
+    clientErrorHandler: refuseBrokenRequest,
   })
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   // Answers are built by our own code from our own types; tests check them against the documented schemas.
   app.setSerializerCompiler(() => JSON.stringify)
   registerErrorHandler(app, deps.log)
   registerJsonBody(app)
-  registerAuthentication(app, deps)
   registerRequestFacts(app, deps)
+  registerAuthentication(app, deps)
   await registerOpenApi(app, version)
   registerHealthRoutes(app, deps)
   registerModelRoutes(app, deps)
@@ -45,11 +50,15 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
   return app
 }
 
-/** The key is checked before a body of megabytes is read. */
+/**
+ * The key is checked before a body of megabytes is read, and by the route that will answer: the same route is reached
+ * by `/%761/jobs` and by `http://host/v1/jobs`.
+ */
 function registerAuthentication(app: FastifyInstance, deps: HttpDeps): void {
   app.decorateRequest('tenant', null as unknown as Tenant)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.url.startsWith('/v1/')) request.tenant = authenticate(request, deps.keyRing)
+    const path = request.routeOptions.url ?? request.url
+    if (path.startsWith('/v1/')) request.tenant = authenticate(request, deps.keyRing)
     done()
   })
 }

@@ -1,14 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorCode } from '../core/errors.ts'
+import { BrokerError, type ErrorCode } from '../core/errors.ts'
 import { isTerminalEvent, type JobEvent } from '../core/job-event.ts'
 import type { Follower } from '../delivery/event-hub.ts'
 import type { Accepted } from '../pipeline/accept-job.ts'
 import { EventRestorer, terminalFacts } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
 import { errorBody } from './error-handler.ts'
-import { SseStream } from './sse.ts'
+import { SseStream, sseRecord } from './sse.ts'
 
-const doneRecord = 'data: [DONE]\n\n'
+const doneRecord = sseRecord('[DONE]')
 /** How long a job may be overdue before its reader is told so: the courier ends overdue jobs every few seconds. */
 const overdueGraceMs = 30_000
 
@@ -40,17 +40,18 @@ export async function streamChat(
       await stream.write(toRecords(await restorer.restore(event)))
       if (isTerminalEvent(event)) break
     }
-    stream.end()
   } catch (error) {
     deps.log.warn({ err: error, job: accepted.id }, 'a stream broke off')
-    stream.destroy()
+    const code = error instanceof BrokerError ? error.code : 'internal_error'
+    await stream.write(errorRecord(code, 'The stream broke off; the job goes on.') + doneRecord)
   } finally {
+    stream.end()
     follower.close()
   }
 }
 
 function toRecords(event: JobEvent): string {
-  if (event.type === 'output.delta') return `data: ${event.data}\n\n`
+  if (event.type === 'output.delta') return sseRecord(event.data)
   if (!isTerminalEvent(event)) return ''
   const { status, error } = terminalFacts(event)
   if (status === 'completed') return doneRecord
@@ -59,5 +60,5 @@ function toRecords(event: JobEvent): string {
 }
 
 function errorRecord(code: ErrorCode, message: string): string {
-  return `data: ${JSON.stringify(errorBody(code, message))}\n\n`
+  return sseRecord(JSON.stringify(errorBody(code, message)))
 }

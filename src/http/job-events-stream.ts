@@ -4,7 +4,7 @@ import type { JobRecord } from '../core/job.ts'
 import { isTerminalEvent } from '../core/job-event.ts'
 import { EventRestorer } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
-import { SseStream } from './sse.ts'
+import { SseStream, sseRecord } from './sse.ts'
 
 /** A job that never ends within this is past every deadline; its reader may ask again. */
 const maxSilenceMs = 60 * 60 * 1000
@@ -21,7 +21,7 @@ export async function streamJobEvents(
 ): Promise<void> {
   const { id } = from.job
   const follower = await deps.hub.follow(id, 'all', 0)
-  if (!follower) throw new BrokerError('job_not_found')
+  if (!follower) throw new BrokerError('job_not_found', 'The events of this job have expired.', { param: 'id' })
   reply.hijack()
   const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': id })
   stream.onClose(() => follower.close())
@@ -31,7 +31,7 @@ export async function streamJobEvents(
       const event = await follower.next(maxSilenceMs)
       if (event === null) break
       const { sequence, type, data } = await restorer.restore(event)
-      if (sequence > from.after) await stream.write(`id: ${sequence}\nevent: ${type}\ndata: ${data}\n\n`)
+      if (sequence > from.after) await stream.write(`id: ${sequence}\nevent: ${type}\n${sseRecord(data)}`)
       if (isTerminalEvent(event)) break
     }
     stream.end()

@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import { BrokerError } from '../core/errors.ts'
 import { isJobId, type JobRecord } from '../core/job.ts'
+import type { TerminalFacts } from '../core/job-event.ts'
 import { isTerminal } from '../core/job-state.ts'
 import type { Tenant } from '../core/tenant.ts'
 import { restoreResult } from '../pipeline/deliver-result.ts'
@@ -29,6 +31,24 @@ export async function waitForEnd(job: JobRecord, waitMs: number, deps: HttpDeps)
 /** The job object as JSON text, with its result restored. */
 export async function showJob(job: JobRecord, deps: HttpDeps): Promise<string> {
   const stored = job.status === 'completed' ? await deps.store.readResult(job.id) : null
-  const masked = Object.keys(job.masked).length > 0
-  return jobJson(job, stored === null ? null : await restoreResult(deps.store, { id: job.id, masked }, stored))
+  const facts = { id: job.id, masked: isMasked(job) }
+  return jobJson(job, stored === null ? null : await restoreResult(deps.store, facts, stored))
+}
+
+/** What the last event of an ended job says; the events themselves are kept for less time than the job. */
+export function factsOf(job: JobRecord): TerminalFacts {
+  assert.ok(isTerminal(job.status))
+  return {
+    status: job.status,
+    deployment: job.deployment,
+    attempts: job.attempts.length,
+    cost_usd: job.costUsd,
+    usage: job.usage,
+    masked: isMasked(job),
+    error: job.error,
+  }
+}
+
+function isMasked(job: JobRecord): boolean {
+  return Object.keys(job.masked).length > 0
 }

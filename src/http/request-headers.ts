@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { BrokerError } from '../core/errors.ts'
 import { priorities, sensitivities } from '../core/vocabulary.ts'
-import { deadlineField } from './schemas.ts'
+import { deadlineField, maxDeadlineSeconds } from './schemas.ts'
 
 /** The headers that every endpoint which makes a job understands, as OpenAPI shows them. */
 export const jobHeadersSchema = z.object({
@@ -51,12 +51,15 @@ function readTags(text: string): Record<string, string> {
 function readDeadline(text: string, nowMs: number): number {
   const parsed = deadlineField.safeParse(/^\d+(\.\d+)?$/.test(text) ? Number(text) : text)
   if (!parsed.success) throw invalid('x-sluice-deadline', parsed.error.issues[0]?.message ?? 'not allowed')
-  return deadlineToMs(parsed.data, nowMs)
+  return deadlineToMs(parsed.data, nowMs, (rule) => invalid('x-sluice-deadline', rule))
 }
 
-/** Seconds from now, or an RFC 3339 time, to epoch milliseconds. */
-export function deadlineToMs(deadline: number | string, nowMs: number): number {
-  return typeof deadline === 'number' ? nowMs + Math.round(deadline * 1000) : Date.parse(deadline)
+/** Seconds from now, or an RFC 3339 time, to epoch milliseconds. Throws what `refuse` makes of the rule it breaks. */
+export function deadlineToMs(deadline: number | string, nowMs: number, refuse: (rule: string) => BrokerError): number {
+  const deadlineMs = typeof deadline === 'number' ? nowMs + Math.round(deadline * 1000) : Date.parse(deadline)
+  if (deadlineMs <= nowMs) throw refuse('that time has passed')
+  if (deadlineMs > nowMs + maxDeadlineSeconds * 1000) throw refuse('at most 30 days from now')
+  return deadlineMs
 }
 
 function invalid(header: string, allowed: string): BrokerError {

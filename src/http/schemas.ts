@@ -10,10 +10,10 @@ const roles = ['system', 'developer', 'user', 'assistant', 'tool', 'function'] a
 
 const contentPart = z.looseObject({ type: z.string() })
 
-const message = z.looseObject({
-  role: z.enum(roles),
-  content: z.union([z.string(), z.array(contentPart), z.null()]).optional(),
+const content = z.union([z.string(), z.array(contentPart), z.null()], {
+  error: 'expected a string, a list of content parts, or null',
 })
+const message = z.looseObject({ role: z.enum(roles), content: content.optional() })
 
 export const chatCompletionRequest = z
   .looseObject({
@@ -28,55 +28,60 @@ export const chatCompletionRequest = z
     max_completion_tokens: z.int().min(1).nullish(),
     presence_penalty: z.number().min(-2).max(2).nullish(),
     frequency_penalty: z.number().min(-2).max(2).nullish(),
-    stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+    stop: z
+      .union([z.string(), z.array(z.string()).max(4)], { error: 'expected a string, or at most 4 of them' })
+      .nullish(),
     tools: z.array(z.looseObject({ type: z.string() })).optional(),
     response_format: z.looseObject({ type: z.string() }).nullish(),
     user: z.string().optional(),
   })
   .meta({ id: 'ChatCompletionRequest' })
 
+/** The furthest deadline, in seconds. */
+export const maxDeadlineSeconds = 30 * 24 * 3600
+const deadlineRule = 'expected seconds from now, more than 0 and at most 30 days, or an RFC 3339 time'
+
 /** Seconds from now, or a point in time. */
 export const deadlineField = z.union(
   [
-    z
-      .number()
-      .positive()
-      .max(30 * 24 * 3600),
-    z.iso.datetime({ offset: true }),
+    z.number().positive({ error: deadlineRule }).max(maxDeadlineSeconds, { error: deadlineRule }),
+    z.iso.datetime({ offset: true, error: deadlineRule }),
   ],
-  {
-    error: 'expected seconds from now (at most 30 days) or an RFC 3339 time',
-  },
+  { error: deadlineRule },
 )
+
+/** An object whose keys are all known; a key that is not is answered with those that are. */
+function closedObject<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys' ? `unknown; known are ${Object.keys(shape).join(', ')}` : undefined,
+  })
+}
 
 const shortText = (max: number) => z.string().max(max)
 const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
   error: 'at most 16 entries',
 })
 
-export const jobRequest = z
-  .strictObject({
-    model: z.string().min(1).max(200),
-    input: z.strictObject({
-      endpoint: z.enum(endpoints),
-      body: z.looseObject({}).describe('The endpoint’s own request body; `model` may be left out.'),
-    }),
-    priority: z.enum(priorities).optional(),
-    sensitivity: z.enum(sensitivities).optional(),
-    webhook: z
-      .strictObject({
-        url: z.url().max(2_000),
-        events: z
-          .array(z.enum(['job.completed', 'job.failed', 'job.cancelled', 'job.expired', 'job.rejected']))
-          .min(1)
-          .optional(),
-      })
+export const jobRequest = closedObject({
+  model: z.string().min(1).max(200),
+  input: closedObject({
+    endpoint: z.enum(endpoints),
+    body: z.looseObject({}).describe('The endpoint’s own request body; `model` may be left out.'),
+  }),
+  priority: z.enum(priorities).optional(),
+  sensitivity: z.enum(sensitivities).optional(),
+  webhook: closedObject({
+    url: z.url().max(2_000),
+    events: z
+      .array(z.enum(['job.completed', 'job.failed', 'job.cancelled', 'job.expired', 'job.rejected']))
+      .min(1)
       .optional(),
-    deadline: deadlineField.optional(),
-    metadata: metadata.optional(),
-    tags: metadata.optional(),
-  })
-  .meta({ id: 'JobRequest' })
+  }).optional(),
+  deadline: deadlineField.optional(),
+  metadata: metadata.optional(),
+  tags: metadata.optional(),
+}).meta({ id: 'JobRequest' })
 
 const statuses = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired', 'rejected'] as const
 
@@ -136,7 +141,7 @@ export const jobList = z
   })
   .meta({ id: 'JobList' })
 
-export const jobListQuery = z.strictObject({
+export const jobListQuery = closedObject({
   status: z.enum(statuses).optional(),
   model: z.string().optional(),
   after: z.string().optional().describe('The last id of the page before.'),
@@ -144,9 +149,9 @@ export const jobListQuery = z.strictObject({
 })
 
 /** Seconds to wait for the end, 60 at most. */
-export const waitQuery = z.strictObject({ wait: z.coerce.number().min(0).max(60).default(0) })
+export const waitQuery = closedObject({ wait: z.coerce.number().min(0).max(60).default(0) })
 
-export const eventsQuery = z.strictObject({
+export const eventsQuery = closedObject({
   after: z.coerce.number().int().min(0).optional().describe('Resume after this sequence number.'),
 })
 

@@ -1,8 +1,12 @@
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 
 /** Proxies cut quiet connections after 30 to 60 s; every kind of client takes a comment between two records. */
 const heartbeatMs = 12_000
+
+/** One record. JSON may be written over several lines, each of which would begin a line of the stream's own. */
+export function sseRecord(json: string): string {
+  return `data: ${/[\r\n]/.test(json) ? json.replace(/[\r\n]+/g, ' ') : json}\n\n`
+}
 
 /**
  * One server-sent event stream. Writes its first byte at once, a comment when nothing else was written for a while, and
@@ -42,7 +46,13 @@ export class SseStream {
     if (this.#closed) return
     this.#heartbeat.refresh()
     if (this.#response.write(records)) return
-    await Promise.race([once(this.#response, 'drain'), once(this.#response, 'close')])
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        this.#response.off('drain', settle).off('close', settle)
+        resolve()
+      }
+      this.#response.on('drain', settle).on('close', settle)
+    })
   }
 
   end(): void {

@@ -75,19 +75,19 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   admit(request, deps)
   const spec = describeJob(request, deps)
   const id = createJobId()
-  const decision = auditOnArrival(spec, request.bodyJson, deps)
+  const audited = await auditOnArrival(spec, request.bodyJson, deps)
   const job = {
     id,
     spec,
     bodyJson: request.bodyJson,
     ...(request.watcher && { watcher: request.watcher }),
-    ...(decision && { decision }),
+    ...(audited && { decision: audited.decision }),
   }
 
   if (request.idempotencyKey === undefined) {
     request.onId?.(id)
     // All leaves in one packet and Redis keeps the order. Should the rest get lost, the courier finds the job.
-    await Promise.all([deps.store.create(job), sendOn(id, spec, decision, deps)])
+    await Promise.all([deps.store.create(job), sendOn(id, spec, audited, deps)])
     deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
     return { id, spec, created: true }
   }
@@ -96,22 +96,29 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   const result = await deps.store.create({ ...job, idempotency })
   if (result.kind === 'exists') return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
   request.onId?.(id)
-  await sendOn(id, spec, decision, deps)
+  await sendOn(id, spec, audited, deps)
   deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
   return { id, spec, created: true }
 }
 
+interface Audited {
+  readonly decision: RouteDecision
+  readonly traceparent: string | undefined
+}
+
 /** A rejection is left to the auditor of the ordinary way, so that one place ends jobs. */
-function auditOnArrival(spec: JobSpec, bodyJson: string, deps: AcceptDeps): RouteDecision | null {
+async function auditOnArrival(spec: JobSpec, bodyJson: string, deps: AcceptDeps): Promise<Audited | null> {
   if (!deps.auditsOnArrival || spec.priority !== 'interactive') return null
-  const decision = decide(spec, bodyJson, deps.catalogue)
-  return decision.kind === 'route' ? decision : null
+  return deps.tracing.span('audit job', { parent: spec.traceparent }, async ({ traceparent }) => {
+    const decision = decide(spec, bodyJson, deps.catalogue)
+    return decision.kind === 'route' ? { decision, traceparent } : null
+  })
 }
 
 /** Puts the job on its way: to an auditor, or, audited already, to its lane. */
-function sendOn(id: JobId, spec: JobSpec, decision: RouteDecision | null, deps: AcceptDeps): Promise<void> {
+function sendOn(id: JobId, spec: JobSpec, audited: Audited | null, deps: AcceptDeps): Promise<void> {
   const { priority, sensitivity, traceparent } = spec
-  if (decision) return deps.queues.addToLane(decision.lane, { id, hop: 1, traceparent })
+  if (audited) return deps.queues.addToLane(audited.decision.lane, { id, hop: 1, traceparent: audited.traceparent })
   return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
 }
 

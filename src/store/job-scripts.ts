@@ -137,6 +137,8 @@ const retry = `
 local state = call('HMGET', KEYS[1], 'stage', 'fence')
 local stage = state[1]
 if state[2] ~= ARGV[2] then return 0 end
+-- Redis has done this already, and the connection broke before it could say so. The caller has yet to hand over.
+if stage == 'retrying' then return 1 end
 ${advance('retry')}
 if not stage then return 0 end
 call('HSET', KEYS[1], 'lane', ARGV[3], 'candidate', ARGV[4], 'hop', ARGV[5], 'ready', ARGV[6], 'attempts', ARGV[7])

@@ -22,7 +22,7 @@ export interface ConnectOptions {
 }
 
 /** Redis is there but may not carry jobs, or its address cannot be used. The message tells an operator what to do. */
-export class UnusableRedisError extends Error {
+class UnusableRedisError extends Error {
   override readonly name = 'UnusableRedisError'
 }
 

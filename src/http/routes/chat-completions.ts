@@ -2,14 +2,16 @@ import type { ZodTypeProvider } from '@fastify/type-provider-zod'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { BrokerError, type ErrorCode } from '../../core/errors.ts'
+import type { JobId } from '../../core/job.ts'
 import type { TerminalFacts } from '../../core/job-event.ts'
+import { isTerminal } from '../../core/job-state.ts'
 import type { Follower } from '../../delivery/event-hub.ts'
 import { type Accepted, acceptJob } from '../../pipeline/accept-job.ts'
 import { restoreResult, terminalFacts } from '../../pipeline/deliver-result.ts'
 import { streamChat } from '../chat-stream.ts'
 import type { HttpDeps } from '../deps.ts'
 import { sendError } from '../error-handler.ts'
-import { requireJob } from '../job-reading.ts'
+import { factsOf, requireJob } from '../job-reading.ts'
 import { readJobHeaders } from '../request-headers.ts'
 import { chatCompletionRequest, errorBody, waitQuery } from '../schemas.ts'
 
@@ -40,10 +42,11 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
     '/v1/chat/completions/:id',
     { schema: { summary: 'Goes on waiting for a chat', params, querystring: waitQuery } },
     async (request, reply) => {
-      const { id } = await requireJob(request.params.id, request.tenant, deps)
-      const follower = await deps.hub.follow(id, 'terminal', 0)
-      if (!follower) throw new BrokerError('job_not_found')
-      reply.header('x-sluice-job-id', id)
+      const job = await requireJob(request.params.id, request.tenant, deps)
+      reply.header('x-sluice-job-id', job.id)
+      if (isTerminal(job.status)) return sendEnd(reply, job.id, factsOf(job), null, deps)
+      const follower = await deps.hub.follow(job.id, 'terminal', 0)
+      if (!follower) throw new BrokerError('job_not_found', undefined, { param: 'id' })
       return answerWhenDone(reply, follower, request.query.wait * 1000, deps)
     },
   )
@@ -57,7 +60,7 @@ async function startChat(
 ): Promise<{ accepted: Accepted; follower: Follower }> {
   const headers = readJobHeaders(request.headers, deps.accept.now())
   const wants = body.stream ? 'all' : 'terminal'
-  let follower: Follower | null = null
+  const place: { follower: Follower | null } = { follower: null }
   try {
     const accepted = await acceptJob(
       {
@@ -76,16 +79,19 @@ async function startChat(
         traceparent: request.traceparent,
         watcher: deps.hub.watcher(wants),
         onId: (id) => {
-          follower = deps.hub.expect(id, wants)
+          place.follower = deps.hub.expect(id, wants)
         },
       },
       deps.accept,
     )
-    const reader = accepted.created ? follower : await deps.hub.follow(accepted.id, wants, 0)
+    if (accepted.created && place.follower) return { accepted, follower: place.follower }
+    // The job was there before, and so may be its events.
+    place.follower?.close()
+    const reader = await deps.hub.follow(accepted.id, wants, 0)
     if (!reader) throw new BrokerError('job_not_found', 'The job of this Idempotency-Key has expired.')
     return { accepted, follower: reader }
   } catch (error) {
-    ;(follower as Follower | null)?.close()
+    place.follower?.close()
     throw error
   }
 }
@@ -98,16 +104,26 @@ async function answerWhenDone(reply: FastifyReply, follower: Follower, waitMs: n
       reply.header('location', `/v1/chat/completions/${follower.id}?wait=50`)
       return void reply.code(303).send()
     }
-    const facts = terminalFacts(event)
-    if (facts.status !== 'completed') return sendFailure(reply, facts)
-    const stored = follower.pushedResult ?? (await deps.store.readResult(follower.id))
-    if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.')
-    writeFacts(reply, facts)
-    const result = await restoreResult(deps.store, { id: follower.id, masked: facts.masked }, stored)
-    return void reply.type('application/json').send(result)
+    return await sendEnd(reply, follower.id, terminalFacts(event), follower.pushedResult, deps)
   } finally {
     follower.close()
   }
+}
+
+/** `pushedResult` is the stored result where it came with the event. */
+async function sendEnd(
+  reply: FastifyReply,
+  id: JobId,
+  facts: TerminalFacts,
+  pushedResult: string | null,
+  deps: HttpDeps,
+): Promise<void> {
+  writeFacts(reply, facts)
+  if (facts.status !== 'completed') return sendFailure(reply, facts)
+  const stored = pushedResult ?? (await deps.store.readResult(id))
+  if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.', { param: 'id' })
+  const result = await restoreResult(deps.store, { id, masked: facts.masked }, stored)
+  return void reply.type('application/json').send(result)
 }
 
 function writeFacts(reply: FastifyReply, facts: TerminalFacts): void {
@@ -117,7 +133,6 @@ function writeFacts(reply: FastifyReply, facts: TerminalFacts): void {
 }
 
 function sendFailure(reply: FastifyReply, facts: TerminalFacts): void {
-  writeFacts(reply, facts)
   const code = (facts.error?.code ?? 'internal_error') as ErrorCode
   sendError(reply, code, facts.error?.message ?? 'The job ended without an answer.')
 }

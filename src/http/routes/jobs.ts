@@ -23,6 +23,7 @@ import {
   jobRequest,
   waitQuery,
 } from '../schemas.ts'
+import { invalidInput } from '../validation.ts'
 
 const params = z.object({ id: z.string() })
 const failures = { 400: errorBody, 401: errorBody, 404: errorBody, 429: errorBody, 503: errorBody }
@@ -62,7 +63,7 @@ function registerWriting(app: FastifyInstance, deps: HttpDeps): void {
     { schema: { summary: 'Cancels a job that has not ended', params, response: { 200: jobObject, ...failures } } },
     async (request, reply) => {
       const { id } = await requireJob(request.params.id, request.tenant, deps)
-      await cancelJob(id, deps)
+      await cancelJob(id, deps.accept)
       const job = await requireJob(id, request.tenant, deps)
       return sendJson(reply, await showJob(job, deps))
     },
@@ -121,6 +122,8 @@ function registerReading(app: FastifyInstance, deps: HttpDeps): void {
   typed.get(
     '/v1/jobs/:id/events',
     {
+      // A HEAD would wait for the end of the job and show nothing.
+      exposeHeadRoute: false,
       schema: {
         summary: 'A job’s events as server-sent events; `Last-Event-ID` or `after` resumes',
         params,
@@ -138,7 +141,9 @@ function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, de
   const nowMs = deps.accept.now()
   const headers = readJobHeaders(request.headers, nowMs)
   const chat = readChatBody({ ...body.input.body, model: body.model })
-  const deadlineMs = body.deadline === undefined ? headers.deadlineMs : deadlineToMs(body.deadline, nowMs)
+  const refuse = (rule: string) =>
+    new BrokerError('invalid_request', `Invalid field deadline: ${rule}.`, { param: 'deadline' })
+  const deadlineMs = body.deadline === undefined ? headers.deadlineMs : deadlineToMs(body.deadline, nowMs, refuse)
   return acceptJob(
     {
       tenant: request.tenant,
@@ -164,11 +169,7 @@ function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, de
 function readChatBody(body: unknown): z.infer<typeof chatCompletionRequest> {
   const parsed = chatCompletionRequest.safeParse(body)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const param = ['input', 'body', ...(issue?.path ?? [])]
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`))
-    .join('')
-  throw new BrokerError('invalid_request', `Invalid field ${param}: ${issue?.message}`, { param })
+  throw invalidInput(parsed.error, { noun: 'field', parent: ['input', 'body'] })
 }
 
 /** `Last-Event-ID` is what browsers send when they reconnect; `after` is for everybody else. */
