@@ -14,6 +14,8 @@ import { connect, createCatalogue, createStore, type RunningRole, type Runtime, 
 const openJobsRefreshMs = 500
 /** Clients and proxies cut waits at 60 s and more; a wait this long goes on by a redirect. */
 const chatWaitMs = 50_000
+/** How long requests in flight may take when the process is told to stop. */
+const drainMs = 10_000
 
 export interface RunningApi extends RunningRole {
   readonly url: string
@@ -78,9 +80,12 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     name: 'api',
     url,
     checkReady,
-    async stop() {
+    async stop(graceMs) {
       clearInterval(refresh)
+      // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
+      const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
       await app.close()
+      clearTimeout(cut)
       await queues.close()
       subscriber.disconnect()
       redis.disconnect()

@@ -8,7 +8,15 @@ import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { startWebhookWorker, WebhookQueue } from '../queue/webhook-queue.ts'
 import { Outbox, type OutboxRow } from '../store/outbox.ts'
 import { version } from '../version.ts'
-import { connect, createStore, disconnect, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import {
+  connect,
+  createCatalogue,
+  createStore,
+  disconnect,
+  type RunningRole,
+  type Runtime,
+  requireVaultKey,
+} from './runtime.ts'
 
 const housekeepingMs = 2_000
 const trimMs = 60_000
@@ -26,6 +34,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
   const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const webhooks = new WebhookQueue(redis)
   const outbox = new Outbox(redis, blocking)
+  const catalogue = createCatalogue(config)
   const { allow_networks: allowNetworks, allow_http: allowHttp } = config.webhooks
   const sender = createWebhookSender({
     guard: createUrlGuard({ allowNetworks, allowHttp }),
@@ -55,7 +64,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
   })()
   const keepHouse = async () => {
     const nowMs = Date.now()
-    await expireJobs({ store, metrics: telemetry.metrics, nowMs })
+    await expireJobs({ store, catalogue, metrics: telemetry.metrics, nowMs })
     await requeueStranded({ store, queues, log, nowMs })
     for (const row of await outbox.taken()) await handOn(row, { webhooks, outbox })
   }

@@ -9,6 +9,11 @@ export interface Catalogue {
   residencyOf(pool: string): Residency
 }
 
+/** The pools whose dispatchers may hold a copy of the body of a job for this model. */
+export function poolsOf(model: string, catalogue: Pick<Catalogue, 'deploymentsOf'>): string[] {
+  return [...new Set((catalogue.deploymentsOf(model) ?? []).map(({ pool }) => pool))]
+}
+
 /** The deployments that may serve a job of this class, in order. Empty when the class allows none. */
 export function chooseCandidates(input: {
   deployments: readonly Candidate[]

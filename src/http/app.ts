@@ -29,7 +29,8 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
     genReqId: () => `req_${randomUUID()}`,
     // A slow upload must not hold a socket for ever; answers may take as long as they do.
     requestTimeout: 120_000,
-    forceCloseConnections: true,
+    // Whoever waits for an answer while the process stops still gets it.
+    forceCloseConnections: 'idle',
     // A name that is too long to exist gets the answer of one that does not exist; Node's limit on headers is above it.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: routingErrorHandler(deps.log),

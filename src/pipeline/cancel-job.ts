@@ -1,7 +1,7 @@
 import type { JobId } from '../core/job.ts'
 import { isTerminal } from '../core/job-state.ts'
 import type { JobStore } from '../core/ports.ts'
-import type { Catalogue } from '../core/routing.ts'
+import { type Catalogue, poolsOf } from '../core/routing.ts'
 
 /**
  * Cancels a job that has not ended; one that has is left as it is. Whether cancel or complete was first is decided by
@@ -10,11 +10,10 @@ import type { Catalogue } from '../core/routing.ts'
 export async function cancelJob(id: JobId, deps: { store: JobStore; catalogue: Catalogue }): Promise<void> {
   const record = await deps.store.read(id)
   if (record === null || isTerminal(record.status)) return
-  const deployments = deps.catalogue.deploymentsOf(record.spec.model) ?? []
   await deps.store.end(id, 'cancel', {
     error: { code: 'job_cancelled', message: 'The job was cancelled.' },
     attempts: record.attempts,
     // The copies of the body that dispatchers would read go with the job.
-    pools: [...new Set(deployments.map(({ pool }) => pool))],
+    pools: poolsOf(record.spec.model, deps.catalogue),
   })
 }

@@ -1,4 +1,5 @@
 import type { JobStore, Queues } from '../core/ports.ts'
+import { type Catalogue, poolsOf } from '../core/routing.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 
 /** An accepted job is in its queue within one packet; one that is not after this long has lost its API process. */
@@ -6,12 +7,19 @@ const strandedAfterMs = 10_000
 const batchSize = 500
 
 /** Ends the jobs that are past their deadline. Returns how many. */
-export async function expireJobs(deps: { store: JobStore; metrics: Metrics; nowMs: number }): Promise<number> {
+export async function expireJobs(deps: {
+  store: JobStore
+  catalogue: Catalogue
+  metrics: Metrics
+  nowMs: number
+}): Promise<number> {
   let expired = 0
   for (const id of await deps.store.overdue(deps.nowMs, batchSize)) {
     const record = await deps.store.read(id)
     const error = { code: 'deadline_exceeded', message: 'The job passed its deadline.' } as const
-    if (!(await deps.store.end(id, 'expire', { error, attempts: record?.attempts ?? [] }))) continue
+    // The copies of the body that dispatchers would read go with the job.
+    const pools = record ? poolsOf(record.spec.model, deps.catalogue) : []
+    if (!(await deps.store.end(id, 'expire', { error, attempts: record?.attempts ?? [], pools }))) continue
     expired += 1
     if (!record) continue
     const { model, priority, createdAtMs } = record.spec
