@@ -1,61 +1,105 @@
+import { isJson, mapJsonLiterals } from './json-literals.ts'
 import type { Masker } from './mask.ts'
 
 /**
- * Masks a chat-completions body. Text can hide anywhere, in fields of tomorrow too, so every string is masked except
- * those under names that are part of the protocol and have values that an upstream must read as they are.
+ * How a field is treated. `keep`: the protocol needs its value as it is. `word`: text in which the protocol allows no
+ * angle brackets. `json`: JSON in a string. A shape: the fields of the object, or of each object of the list, that are
+ * treated in their own way. Every field that is named nowhere is text, with all that it contains: personal data can
+ * hide anywhere, in fields of tomorrow too.
+ */
+type Treatment = 'keep' | 'word' | 'json' | Shape
+interface Shape {
+  readonly [field: string]: Treatment
+}
+
+const called: Shape = { name: 'keep', arguments: 'json' }
+const call: Shape = { id: 'keep', type: 'keep', function: called, custom: { name: 'keep' } }
+const tool: Shape = { type: 'keep', function: { name: 'keep' }, custom: { name: 'keep' } }
+/** Pictures, sound and files are base64 or links to them; whether they may pass is a matter of policy, not of masking. */
+const part: Shape = {
+  type: 'keep',
+  image_url: 'keep',
+  input_audio: 'keep',
+  file: { file_data: 'keep', file_id: 'keep' },
+}
+const message: Shape = {
+  role: 'keep',
+  name: 'word',
+  content: part,
+  audio: 'keep',
+  tool_call_id: 'keep',
+  tool_calls: call,
+  function_call: called,
+}
+/** OpenAI's chat-completions request: platform.openai.com/docs/api-reference/chat/create. */
+const chatBody: Shape = {
+  model: 'keep',
+  messages: message,
+  tools: tool,
+  tool_choice: { ...tool, allowed_tools: { mode: 'keep', tools: tool } },
+  functions: called,
+  function_call: called,
+  response_format: { type: 'keep', json_schema: { name: 'keep' } },
+  logit_bias: 'keep',
+}
+
+/**
+ * Masks every string of a chat-completions body but those that the protocol needs: `model`, roles, ids, names of
+ * functions, media. Keys are masked as well. Numbers are left, except inside tool-call arguments, where a card number
+ * may be written as one. The same pass counts: `masker.counts` says what a body holds, also when it is sent on as it
+ * was. The body itself is not changed; parts without findings are shared with it.
  */
 export function maskChatBody(body: unknown, masker: Masker): unknown {
-  return maskValue(body, masker, '')
+  reserveAll(body, masker)
+  return maskValue(body, chatBody, '', masker)
 }
 
-/** Names whose strings are identifiers or fixed words of the protocol. */
-const protocolNames: ReadonlySet<string> = new Set([
-  'model',
-  'role',
-  'type',
-  'id',
-  'tool_call_id',
-  'format',
-  'detail',
-  'effort',
-  'reasoning_effort',
-  'verbosity',
-  'service_tier',
-  'modalities',
-  'required',
-  '$ref',
-])
-/** Binary content in base64 or a link to it; masking inside would break it. Policy decides whether it may pass. */
-const binaryNames: ReadonlySet<string> = new Set(['image_url', 'input_audio', 'file_data'])
-
-function maskValue(value: unknown, masker: Masker, name: string): unknown {
-  if (typeof value === 'string') return maskString(value, masker, name)
-  if (Array.isArray(value)) return value.map((item) => maskValue(item, masker, name))
-  if (typeof value !== 'object' || value === null || binaryNames.has(name)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, isFunctionName(name, key) ? item : maskValue(item, masker, key)]),
-  )
-}
-
-/** A tool is called by its name; the `name` of a message or of a person is text like any other. */
-function isFunctionName(parent: string, key: string): boolean {
-  return key === 'name' && (parent === 'function' || parent === 'json_schema' || parent === 'function_call')
-}
-
-function maskString(text: string, masker: Masker, name: string): string {
-  if (protocolNames.has(name)) return text
-  return name === 'arguments' ? maskJsonText(text, masker) : masker.maskText(text)
-}
-
-/** JSON in a string stays JSON: its own strings are masked, decoded and encoded again. */
-function maskJsonText(text: string, masker: Masker): string {
-  try {
-    const value: unknown = JSON.parse(text)
-    const masked = maskValue(value, masker, '')
-    const before = JSON.stringify(value)
-    const after = JSON.stringify(masked)
-    return before === after ? text : after
-  } catch {
-    return masker.maskText(text)
+function reserveAll(value: unknown, masker: Masker): void {
+  if (typeof value === 'string') masker.reserve(value)
+  else if (Array.isArray(value)) for (const item of value) reserveAll(item, masker)
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      masker.reserve(key)
+      reserveAll(item, masker)
+    }
   }
+}
+
+function maskValue(value: unknown, treatment: Treatment | undefined, name: string, masker: Masker): unknown {
+  if (treatment === 'keep') return value
+  if (typeof value === 'string') return maskString(value, treatment, name, masker)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const masked = value.map((item) => maskValue(item, treatment, name, masker))
+    return masked.every((item, index) => item === value[index]) ? value : masked
+  }
+  return maskObject(value, typeof treatment === 'object' ? treatment : {}, masker)
+}
+
+function maskObject(value: object, shape: Shape, masker: Masker): object {
+  let isChanged = false
+  const entries = Object.entries(value).map(([key, item]) => {
+    const isNamed = Object.hasOwn(shape, key)
+    const masked = [
+      isNamed ? key : masker.maskText(key),
+      maskValue(item, isNamed ? shape[key] : undefined, key, masker),
+    ]
+    isChanged ||= masked[0] !== key || masked[1] !== item
+    return masked
+  })
+  return isChanged ? Object.fromEntries(entries) : value
+}
+
+function maskString(text: string, treatment: Treatment | undefined, name: string, masker: Masker): string {
+  if (treatment === 'word') return masker.maskWord(text)
+  if (treatment === 'json' && isJson(text)) return maskJson(text, masker)
+  return masker.maskText(text, name)
+}
+
+/** JSON in a string stays JSON: what is masked is what its strings say, not how they are written. */
+function maskJson(json: string, masker: Masker): string {
+  return mapJsonLiterals(json, ({ kind, text, under }) => {
+    const masked = masker.maskText(text, kind === 'key' ? '' : under)
+    return masked === text ? null : masked
+  })
 }

@@ -1,32 +1,45 @@
-import { PlaceholderFinder } from './placeholders.ts'
+import { encodeInJson, isJson, isJsonDocument, mapJsonLiterals } from './json-literals.ts'
+import { PlaceholderReader } from './placeholders.ts'
+import { TextRestorer } from './text-restorer.ts'
 
 /** Puts the originals of a vault back into a text. */
 export function restoreText(text: string, vault: ReadonlyMap<string, string>): string {
-  return new PlaceholderFinder(vault).replace(text)
+  return restoreWith(new PlaceholderReader(vault), text, asWritten)
 }
 
-/** Puts the originals back into the strings of a JSON document; what has no placeholder stays as it is written. */
+/**
+ * Puts the originals back into the strings of a JSON document, tool-call arguments and other JSON inside them too. What
+ * has no placeholder stays as it is written, sign for sign.
+ */
 export function restoreJson(json: string, vault: ReadonlyMap<string, string>): string {
-  const finder = new PlaceholderFinder(vault)
-  if (finder.isEmpty) return json
-  const value: unknown = JSON.parse(json)
-  let changed = false
-  const restored = mapStrings(value, (text, name) => {
-    const after = name === 'arguments' ? finder.replace(text, encodeInJson) : finder.replace(text)
-    changed ||= after !== text
-    return after
+  const reader = new PlaceholderReader(vault)
+  if (!reader.mayOccurIn(json)) return json
+  return mapJsonLiterals(json, ({ kind, text, under }) => {
+    if (kind === 'number' || !reader.mayOccurIn(text)) return null
+    const restored = restoreWith(reader, text, encodingFor(text, kind === 'string' && under === 'arguments'))
+    return restored === text ? null : restored
   })
-  return changed ? JSON.stringify(restored) : json
 }
 
-/** Tool-call arguments are JSON inside a string: an original with a quote must not end the string around it. */
-export function encodeInJson(original: string): string {
-  return JSON.stringify(original).slice(1, -1)
+function restoreWith(reader: PlaceholderReader, text: string, encode: (original: string) => string): string {
+  if (!reader.mayOccurIn(text)) return text
+  const restorer = new TextRestorer(reader, encode)
+  return restorer.push(text) + restorer.end()
 }
 
-function mapStrings(value: unknown, map: (text: string, name: string) => string, name = ''): unknown {
-  if (typeof value === 'string') return map(value, name)
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, map, name))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapStrings(item, map, key)]))
+function encodingFor(text: string, isArguments: boolean): (original: string) => string {
+  if (isArguments) return encodeInJson
+  return isJsonDocument(text) ? fitIntoJson : asWritten
+}
+
+function asWritten(original: string): string {
+  return original
+}
+
+/**
+ * An answer that is JSON stays JSON. An original that was itself taken from inside a JSON text has its escapes already;
+ * one with a line end or a quote would end the string it stands in.
+ */
+function fitIntoJson(original: string): string {
+  return isJson(`"${original}"`) ? original : encodeInJson(original)
 }

@@ -1,10 +1,16 @@
-import { isValidIBAN } from 'ibantools'
+import { countrySpecs, isValidIBAN } from 'ibantools'
+import { isIntroduced } from '../find-matches.ts'
 import type { Finding, Recognizer } from '../recognizer.ts'
 
-// Two letters, two check digits, then groups with at most one blank or dash between signs.
-const start = /(?<![a-z0-9])[a-z]{2}\d{2}(?=[ -]?[a-z0-9])/gi
-const minLength = 15
-const maxLength = 34
+/** How many signs an IBAN has, by country. */
+const lengths: ReadonlyMap<string, number> = new Map(
+  Object.entries(countrySpecs).flatMap(([country, { chars }]) => (chars ? [[country, chars] as const] : [])),
+)
+// Digits are rarer than letters, so the search is for the check digits and looks back for the country.
+const start = /\d\d(?<=([a-z]{2})\d\d)/gi
+/** Signs in groups, with at most one blank or dash between two of them. */
+const introducedForm = /[a-z]{2}\d\d(?:[a-z0-9]{10,30}|(?:[ -][a-z0-9]{4}){2,7}(?:[ -][a-z0-9]{1,3})?)(?![a-z0-9])/iy
+const introduction = /\bIBAN\b[^\d\n]{0,20}$/i
 
 export const iban: Recognizer = {
   entity: 'IBAN',
@@ -15,28 +21,40 @@ export const iban: Recognizer = {
       'fr14 2004 1010 0505 0001 3m02 606',
       'NL91-ABNA-0417-1643-00',
       'DE89 3704 0044 0532 0130 00 and more words',
+      '77DE893704004405320130004',
+      'IBAN: GB95ABCD60049445',
     ],
-    ignores: ['DE89370400440532013001', 'AB12 hello world', 'GB29 NWBK', 'XX00 0000 0000 0000'],
+    ignores: ['DE89370400440532013001', 'AB12 hello world', 'GB29 NWBK', 'XX00 0000 0000 0000', 'de89 de90 de91'],
   },
   find(text) {
     const findings: Finding[] = []
-    for (const { index } of text.matchAll(start)) {
-      const end = endOfIban(text, index)
-      if (end !== null) findings.push({ start: index, end, entity: 'IBAN', score: 0.99 })
+    for (const { 1: country = '', index } of text.matchAll(start)) {
+      const from = index - 2
+      const end = endOfIban(text, from, country) ?? endOfIntroduced(text, from)
+      if (end !== null) findings.push({ start: from, end, entity: 'IBAN', score: 0.99 })
     }
     return findings
   },
 }
 
-/** The end of the longest IBAN that starts here. Its country fixes its length, but words may follow without a break. */
-function endOfIban(text: string, from: number): number | null {
+/** The country fixes the length, so words or digits may follow without a break. */
+function endOfIban(text: string, from: number, country: string): number | null {
+  const length = lengths.get(country.toUpperCase())
+  if (length === undefined) return null
   let compact = ''
-  let end: number | null = null
-  for (let index = from; index < text.length && compact.length < maxLength; index += 1) {
+  let index = from
+  for (; compact.length < length; index += 1) {
     const sign = text[index] ?? ''
-    if (/[a-z0-9]/i.test(sign)) compact += sign.toUpperCase()
-    else if (!/[ -]/.test(sign) || !/[a-z0-9]/i.test(text[index - 1] ?? '')) break
-    if (compact.length >= minLength && isValidIBAN(compact)) end = index + 1
+    if (/[a-z0-9]/i.test(sign)) compact += sign
+    else if ((sign !== ' ' && sign !== '-') || !/[a-z0-9]/i.test(text[index - 1] ?? '')) return null
   }
-  return end
+  // In small letters only as a word: hexadecimal ids would pass the checksum now and then.
+  if (country !== country.toUpperCase() && /[a-z0-9]/i.test((text[from - 1] ?? '') + (text[index] ?? ''))) return null
+  return isValidIBAN(compact.toUpperCase()) ? index : null
+}
+
+/** A mistyped IBAN fails its checksum and is personal all the same, if the text says that it is one. */
+function endOfIntroduced(text: string, from: number): number | null {
+  introducedForm.lastIndex = from
+  return introducedForm.test(text) && isIntroduced(text, from, introduction) ? introducedForm.lastIndex : null
 }
