@@ -56,10 +56,8 @@ export interface RouteDecision {
 export type AttemptStart =
   | {
       readonly kind: 'go'
-      /** Rises with every attempt; only the holder of the highest may write. */
+      /** Counts the claims, this one included; only the holder of the highest may write. */
       readonly fence: number
-      /** The attempt before this one never reported: its worker died or lost its lease. */
-      readonly takenOver: boolean
       readonly plan: DispatchPlan
       readonly candidate: number
       readonly attempts: readonly Attempt[]

@@ -118,15 +118,18 @@ if before ~= 'running' then
 end
 local facts = call('HMGET', KEYS[1], 'plan', 'candidate', 'attempts', 'deadline', 'created', 'sensitivity', 'priority',
   'output')
-return {'go', fence, before, call('GET', KEYS[2]) or '', unpack(facts, 1, 8)}
+return {'go', fence, call('GET', KEYS[2]) or '', unpack(facts, 1, 8)}
 `
 
 /** KEYS job events */
 const append = `
-local state = call('HMGET', KEYS[1], 'stage', 'fence')
+local state = call('HMGET', KEYS[1], 'stage', 'fence', 'append')
 if state[1] ~= 'running' or state[2] ~= ARGV[2] then return 0 end
+-- Redis has done this already, and the connection broke before it could say so.
+if state[3] == ARGV[4] then return 1 end
+call('HSET', KEYS[1], 'append', ARGV[4])
 if ARGV[3] == '1' then call('HSET', KEYS[1], 'output', 1) end
-local entries = {unpack(ARGV, 4)}
+local entries = {unpack(ARGV, 5)}
 local last = call('RPUSH', KEYS[2], unpack(entries))
 publish(KEYS[1], ARGV[1], last - #entries + 1, entries, false)
 return 1

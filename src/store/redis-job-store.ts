@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Redis } from 'ioredis'
+import type { ChainableCommander, Redis } from 'ioredis'
 import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec } from '../core/job.ts'
 import { decodeEntry, encodeEntry, type TerminalFacts } from '../core/job-event.ts'
 import { type Ending, type JobStatus, type Stage, statusOf, transitions } from '../core/job-state.ts'
@@ -48,6 +48,7 @@ export class RedisJobStore implements JobStore {
   readonly #sealer: Sealer | null
   readonly #resultRetentionMs: number
   readonly #eventRetentionMs: number
+  #appends = 0
 
   constructor(options: JobStoreOptions) {
     this.#redis = options.redis
@@ -127,12 +128,13 @@ export class RedisJobStore implements JobStore {
       return { kind: 'superseded', lane: decodeLane(lane), hop: Number(hop), readyAtMs: Number(readyAtMs) }
     }
     if (reply[0] !== 'go') return { kind: 'ended' }
-    const [, fence, stage, bodyJson, plan, candidate, attempts, deadline, created, sensitivity, priority, output] =
-      reply as [string, number, Stage, string, string, string, string | null, string, string, string, string, string]
+    const [, fence, bodyJson, plan, candidate, attempts, deadline, created, sensitivity, priority, output] = reply as [
+      ...[string, number, string, string, string, string | null],
+      ...[string, string, string, string, string | null],
+    ]
     return {
       kind: 'go',
       fence,
-      takenOver: stage === 'running',
       plan: JSON.parse(plan) as DispatchPlan,
       candidate: Number(candidate),
       attempts: attempts === null ? [] : (JSON.parse(attempts) as Attempt[]),
@@ -146,7 +148,9 @@ export class RedisJobStore implements JobStore {
   }
 
   async append(id: JobId, fence: number, entries: readonly string[], firstOutput: boolean): Promise<boolean> {
-    const args = [id, fence, firstOutput ? '1' : '', ...entries]
+    // A connection that breaks sends what was not answered again; by this Redis knows what it has done already.
+    this.#appends += 1
+    const args = [id, fence, firstOutput ? '1' : '', `${fence}.${this.#appends}`, ...entries]
     return (await this.#run('append', [keys.job(id), keys.events(id)], args)) === 1
   }
 
@@ -290,7 +294,7 @@ export class RedisJobStore implements JobStore {
       if (records[index] === null) pipeline.zrem(keys.untaken, id)
       else pipeline.zadd(keys.untaken, 'XX', nowMs, id)
     }
-    await translateRedisErrors(pipeline.exec())
+    await execute(pipeline)
     return records.filter((record) => record !== null)
   }
 
@@ -308,14 +312,10 @@ export class RedisJobStore implements JobStore {
     if (ids.length === 0) return []
     const pipeline = this.#redis.pipeline()
     for (const id of ids) pipeline.hgetall(keys.job(id)).hget(keys.private(id), 'spec')
-    const replies = await translateRedisErrors(pipeline.exec())
-    assert.ok(replies)
-    return ids.map((id, index) => {
-      const [stateError, state] = replies[2 * index] ?? []
-      const [specError, spec] = replies[2 * index + 1] ?? []
-      if (stateError ?? specError) throw stateError ?? specError
-      return parseJobRecord(id, state as Record<string, string>, spec as string | null)
-    })
+    const replies = await execute(pipeline)
+    return ids.map((id, index) =>
+      parseJobRecord(id, replies[2 * index] as Record<string, string>, replies[2 * index + 1] as string | null),
+    )
   }
 
   /** In the order in which `storeDecision` of the scripts reads them. */
@@ -350,6 +350,17 @@ export class RedisJobStore implements JobStore {
     assert.ok(command)
     return translateRedisErrors(command.call(this.#redis, scriptKeys.length, ...scriptKeys, ...args))
   }
+}
+
+/** The replies of a pipeline. One that fails, as all do while Redis is away, fails the whole. */
+function execute(pipeline: ChainableCommander): Promise<unknown[]> {
+  const replies = pipeline.exec().then((results) =>
+    (results ?? []).map(([error, reply]) => {
+      if (error) throw error
+      return reply
+    }),
+  )
+  return translateRedisErrors(replies)
 }
 
 function bodyKeys(id: JobId, { bodies }: RouteDecision): string[] {
