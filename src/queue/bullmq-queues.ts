@@ -94,6 +94,11 @@ export class BullmqQueues implements Queues {
     // The connection module reports an outage once for the whole process.
     queue.on('error', () => undefined)
     this.#queues.set(name, queue)
+    // BullMQ looks at the server once, and a queue that was made while Redis was away stays useless when it is back.
+    queue.waitUntilReady().catch(() => {
+      this.#queues.delete(name)
+      queue.close().catch(() => undefined)
+    })
     return queue
   }
 }
