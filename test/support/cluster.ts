@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { stringify } from 'yaml'
-import type { ConfigInput } from '../../src/config/schema.ts'
+import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts'
 import { findFreePort } from '../../src/store/embedded/free-port.ts'
 import { connectRedis } from '../../src/store/redis.ts'
 import { type ChatScript, type ChatUpstream, startChatUpstream } from './chat-upstream.ts'
@@ -33,6 +33,8 @@ export interface ClusterOptions {
   readonly concurrency: number
   /** How long the webhook receiver takes for an answer. */
   readonly webhookAnswerMs?: () => number
+  /** Starts no role before `launch` is called. */
+  readonly isDormant?: boolean
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -40,11 +42,18 @@ export interface Cluster extends AsyncDisposable {
   readonly receiver: WebhookReceiver
   /** For looking at what is stored. */
   readonly redis: Redis
+  readonly redisUrl: string
+  readonly vaultKey: Buffer
+  readonly config: Config
+  /** Starts the roles of a dormant cluster. */
+  launch(): Promise<void>
   process(name: ProcessName): RoleProcess
   /** A request to the API; with a key of idempotency it is sent again until it is answered. */
   send(url: string, json?: unknown, headers?: Record<string, string>): Promise<Response>
   /** Posts a job until it is accepted, always with the same key. Resolves with its id. */
   submit(job: object, idempotencyKey: string): Promise<string>
+  /** How often `submit` had no answer and asked again. */
+  readonly asked: { again: number }
 }
 
 const tenantKey = 'sk-test-acme-0123456789'
@@ -65,24 +74,31 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   cleanup.defer(() => rm(folder, { recursive: true, force: true }))
   const port = await findFreePort()
   const file = path.join(folder, 'sluice.yaml')
-  await writeFile(file, stringify(configFor({ ...options, port, upstream, webhookSecret })))
+  const config = configFor({ ...options, port, upstream, webhookSecret })
+  await writeFile(file, stringify(config))
 
+  const vaultKey = randomBytes(32)
   const env = {
     ...process.env,
     REDIS_URL: server.url,
-    SLUICE_VAULT_KEY: randomBytes(32).toString('base64'),
+    SLUICE_VAULT_KEY: vaultKey.toString('base64'),
     LOG_LEVEL: 'info',
   }
-  const running = new Map(
-    Object.entries(processes).map(([name, words]) => [name, new RoleProcess([...words, '--config', file], env)]),
-  )
+  const running = new Map<string, RoleProcess>()
   cleanup.defer(async () => {
     await Promise.all([...running.values()].map((role) => role.end('SIGKILL')))
   })
-  await Promise.all([...running.values()].map((role) => role.ready))
+  const launch = async () => {
+    for (const [name, words] of Object.entries(processes)) {
+      running.set(name, new RoleProcess([...words, '--config', file], env))
+    }
+    await Promise.all([...running.values()].map((role) => role.ready))
+  }
+  if (!options.isDormant) await launch()
   const redis = connectRedis(server.url, 'worker')
   cleanup.defer(() => redis.disconnect())
 
+  const asked = { again: 0 }
   const owned = cleanup.move()
   const send = (url: string, json?: unknown, headers: Record<string, string> = {}) =>
     fetch(`http://127.0.0.1:${port}${url}`, {
@@ -97,9 +113,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     upstream,
     receiver,
     redis,
+    redisUrl: server.url,
+    vaultKey,
+    config: configSchema.parse(config),
+    launch,
     process: (name) => running.get(name) ?? raise(`no process ${name}`),
     send,
-    submit: (job, idempotencyKey) => submit(send, { webhook: { url: receiver.url }, ...job }, idempotencyKey),
+    submit: (job, idempotencyKey) =>
+      submit({ send, asked, job: { webhook: { url: receiver.url }, ...job }, idempotencyKey }),
+    asked,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -127,13 +149,20 @@ function configFor(
   }
 }
 
-async function submit(send: Cluster['send'], job: object, idempotencyKey: string): Promise<string> {
+async function submit(options: {
+  send: Cluster['send']
+  asked: Cluster['asked']
+  job: object
+  idempotencyKey: string
+}): Promise<string> {
+  const { send, asked, job, idempotencyKey } = options
   for (;;) {
     const response = await send('/v1/jobs', job, { 'idempotency-key': idempotencyKey }).catch(() => null)
     // A connection that breaks while the answer is on its way says nothing about the job.
     const body = await response?.text().catch(() => null)
     if (response?.status === 202 && body) return (JSON.parse(body) as { id: string }).id
     if (response && response.status < 500 && body) throw new Error(`The job was refused: ${response.status} ${body}`)
+    asked.again += 1
     await sleep(retryMs)
   }
 }

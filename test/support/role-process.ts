@@ -32,17 +32,18 @@ export class RoleProcess {
 
   /** Kills it without a warning, and starts it again at once. Resolves when the old one is dead. */
   async replace(): Promise<void> {
-    const dead = this.#end('SIGKILL')
-    ;({ child: this.#child, ready: this.#ready } = this.#spawn())
+    const dead = this.end('SIGKILL')
+    this.start()
     await dead
   }
 
-  /** Ends it and leaves it ended. Resolves with its exit code, null when the signal ended it. */
-  end(signal: NodeJS.Signals): Promise<number | null> {
-    return this.#end(signal)
+  /** Starts it again after it was ended. */
+  start(): void {
+    ;({ child: this.#child, ready: this.#ready } = this.#spawn())
   }
 
-  async #end(signal: NodeJS.Signals): Promise<number | null> {
+  /** Ends it and leaves it ended. Resolves with its exit code, null when the signal ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
     const exited = once(child, 'exit')

@@ -43,7 +43,8 @@ export function slowUpstream(gate: Gate): ChatScript {
   }
 }
 
-function answerTo(prompt: string): string {
+/** What the upstream says to a prompt. */
+export function answerTo(prompt: string): string {
   return `The answer to "${prompt}" is yes.`
 }
 

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { handOn } from '../../src/compose/courier.ts'
+import { createCatalogue } from '../../src/compose/runtime.ts'
+import type { JobId } from '../../src/core/job.ts'
+import type { TerminalStatus } from '../../src/core/job-state.ts'
+import { type Provider, ProviderError } from '../../src/core/provider.ts'
+import type { Priority, Sensitivity } from '../../src/core/vocabulary.ts'
+import { type AcceptRequest, acceptJob } from '../../src/pipeline/accept-job.ts'
+import { auditJob } from '../../src/pipeline/audit-job.ts'
+import { cancelJob } from '../../src/pipeline/cancel-job.ts'
+import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
+import { expireJobs } from '../../src/pipeline/expire-jobs.ts'
+import { intakeName, laneName } from '../../src/queue/lane-names.ts'
+import { WebhookQueue } from '../../src/queue/webhook-queue.ts'
+import { Outbox } from '../../src/store/outbox.ts'
+import type { RedisPurpose } from '../../src/store/redis.ts'
+import { chunkRecord, completion, lastRecords } from '../support/chat-upstream.ts'
+import type { Cluster } from '../support/cluster.ts'
+import { type Mortal, noTelemetry, silentLog } from '../support/mortal.ts'
+import { dataOf } from '../support/sse-reader.ts'
+import { answerTo } from '../support/workload.ts'
+
+/** A piece of a job's way that a worker may not survive. */
+export interface Stage {
+  readonly name: string
+  /** Which connection the role has that does it. */
+  readonly purpose?: RedisPurpose
+  /** A lane of its own, so that a worker takes no other stage's job. */
+  readonly lane: readonly [Priority, Sensitivity]
+  readonly stream?: boolean
+  readonly endings?: readonly TerminalStatus[]
+  readonly deadlineInMs?: number
+  /** What led there, by a worker that survives. */
+  readonly before: (sound: Mortal, job: Job) => Promise<unknown>
+  readonly run: (mortal: Mortal, job: Job) => Promise<unknown>
+  /** What somebody else does afterwards who notices. */
+  readonly after?: (sound: Mortal, job: Job) => Promise<unknown>
+}
+
+/** A job on its way through the stages. */
+export interface Job {
+  readonly stage: Stage
+  readonly prompt: string
+  readonly idempotencyKey: string
+  readonly cluster: Cluster
+  id: JobId | null
+  wasAccepted: boolean
+}
+
+export function newJob(stage: Stage, cluster: Cluster): Job {
+  const idempotencyKey = randomUUID()
+  const [, sensitivity] = stage.lane
+  // An address would raise a public job and lead it to another stage's lane.
+  const whom = sensitivity === 'public' ? 'her' : 'ada@example.com'
+  const prompt = `does ${idempotencyKey.slice(0, 8)} reach ${whom}?`
+  return { stage, prompt, idempotencyKey, cluster, id: null, wasAccepted: false }
+}
+
+/** Until all stages were tried, or a worker would take the job of another crash point of its stage. */
+const retryDelayMs = 10_000
+
+/** All stages, the hand-over to the webhook queue first: it is about rows that any other stage would leave. */
+export const stages: readonly Stage[] = [
+  {
+    name: 'the hand-over of a webhook',
+    lane: ['batch', 'restricted'],
+    endings: ['cancelled'],
+    before: async (sound, job) => {
+      await accept(sound, job)
+      await cancel(sound, job)
+    },
+    run: async ({ redis }) => {
+      const outbox = new Outbox(redis, redis)
+      const row = await outbox.take()
+      if (row) await handOn(row, { webhooks: new WebhookQueue(redis), outbox })
+    },
+  },
+  {
+    name: 'acceptance',
+    purpose: 'api',
+    lane: ['interactive', 'public'],
+    before: nothing,
+    run: (mortal, job) => accept(mortal, job),
+  },
+  {
+    name: 'acceptance with an idempotency key, asked again',
+    purpose: 'api',
+    lane: ['interactive', 'public'],
+    before: nothing,
+    run: (mortal, job) => accept(mortal, job, { withKey: true }),
+    after: (sound, job) => accept(sound, job, { withKey: true }),
+  },
+  {
+    name: 'acceptance by an API that audits on arrival',
+    purpose: 'api',
+    lane: ['interactive', 'public'],
+    before: nothing,
+    run: (mortal, job) => accept(mortal, job, { auditsOnArrival: true }),
+  },
+  {
+    name: 'the audit',
+    lane: ['standard', 'public'],
+    before: accept,
+    run: audit,
+  },
+  {
+    name: 'an attempt that succeeds',
+    lane: ['standard', 'internal'],
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'cloud', answering()),
+  },
+  {
+    name: 'an attempt that streams',
+    lane: ['standard', 'restricted'],
+    stream: true,
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'studio', answering()),
+  },
+  {
+    name: 'the hand-over to another attempt',
+    lane: ['batch', 'public'],
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'cloud', failing('server_error', 500)),
+  },
+  {
+    name: 'the hand-over to another attempt in the middle of a stream',
+    lane: ['batch', 'internal'],
+    stream: true,
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'cloud', answering({ cutAfter: 2 })),
+  },
+  {
+    name: 'the hand-over to another pool',
+    lane: ['interactive', 'internal'],
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'cloud', failing('auth', 401)),
+  },
+  {
+    name: 'an attempt after which nothing is left to try',
+    lane: ['interactive', 'restricted'],
+    endings: ['failed', 'completed'],
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'studio', failing('invalid_request', 400)),
+  },
+  {
+    name: 'cancellation',
+    purpose: 'api',
+    lane: ['batch', 'restricted'],
+    endings: ['cancelled', 'completed'],
+    before: accept,
+    run: cancel,
+  },
+  {
+    name: 'expiry',
+    lane: ['batch', 'restricted'],
+    endings: ['expired'],
+    deadlineInMs: 60,
+    before: async (sound, job) => {
+      await accept(sound, job)
+      await sleep(80)
+    },
+    run: expire,
+    after: expire,
+  },
+]
+
+async function nothing(): Promise<void> {}
+
+async function accept(
+  worker: Mortal,
+  job: Job,
+  options: { withKey?: boolean; auditsOnArrival?: boolean } = {},
+): Promise<void> {
+  const { store, queues } = worker
+  const { stage, prompt, cluster } = job
+  const [priority, sensitivity] = stage.lane
+  const stream = stage.stream ?? false
+  const nowMs = Date.now()
+  const request: AcceptRequest = {
+    tenant: {
+      name: 'acme',
+      sensitivity: { default: 'internal', floor: 'public' },
+      models: ['*'],
+      hasWebhookSecret: true,
+    },
+    surface: 'jobs',
+    endpoint: '/v1/chat/completions',
+    model: 'fleet',
+    bodyJson: JSON.stringify({ model: 'fleet', stream, messages: [{ role: 'user', content: prompt }] }),
+    stream,
+    includeUsage: false,
+    priority,
+    sensitivity,
+    webhook: { url: cluster.receiver.url },
+    ...(stage.deadlineInMs !== undefined && { deadlineMs: nowMs + stage.deadlineInMs }),
+    ...(options.withKey && { idempotencyKey: job.idempotencyKey }),
+    onId: (id) => {
+      job.id = id
+    },
+  }
+  const accepted = await acceptJob(request, {
+    store,
+    queues,
+    catalogue: createCatalogue(cluster.config),
+    metrics: noTelemetry.metrics,
+    tracing: noTelemetry.tracing,
+    openJobs: () => 0,
+    maxOpenJobs: 1_000_000,
+    defaultDeadlineMs: cluster.config.deadlines,
+    checkWebhookUrl: () => {},
+    now: Date.now,
+    auditsOnArrival: options.auditsOnArrival ?? false,
+  })
+  job.id = accepted.id
+  job.wasAccepted = true
+}
+
+async function acceptAndAudit(worker: Mortal, job: Job): Promise<void> {
+  await accept(worker, job)
+  await audit(worker, job)
+}
+
+function audit(worker: Mortal, { id, stage, cluster }: Job): Promise<void> {
+  const { store, queues } = worker
+  const catalogue = createCatalogue(cluster.config)
+  return worker.serveOne(intakeName(...stage.lane), id, (entry) =>
+    auditJob(entry, { store, queues, catalogue, telemetry: noTelemetry, log: silentLog }),
+  )
+}
+
+function dispatch(worker: Mortal, { id, stage }: Job, pool: 'cloud' | 'studio', provider: Provider): Promise<void> {
+  const { store, queues } = worker
+  const [priority, sensitivity] = stage.lane
+  return worker.serveOne(laneName({ pool, sensitivity, priority }), id, (entry) =>
+    dispatchJob(entry, new AbortController().signal, {
+      store,
+      queues,
+      telemetry: noTelemetry,
+      log: silentLog,
+      pool,
+      node: 'mortal',
+      policy: { maxAttempts: 100, baseDelayMs: 2 * retryDelayMs, maxDelayMs: 2 * retryDelayMs },
+      withProvider: () => (work) => work(provider),
+      random: () => 0.5,
+    }),
+  )
+}
+
+async function cancel({ store }: Mortal, { id, cluster }: Job): Promise<void> {
+  if (id) await cancelJob(id, { store, catalogue: createCatalogue(cluster.config) })
+}
+
+function expire({ store }: Mortal, { cluster }: Job): Promise<number> {
+  const catalogue = createCatalogue(cluster.config)
+  return expireJobs({ store, catalogue, metrics: noTelemetry.metrics, nowMs: Date.now() })
+}
+
+/** Says what the upstream would say, streamed in four pieces of which some may be missing. */
+function answering({ cutAfter = 4 } = {}): Provider {
+  const answerOf = (bodyJson: string) => {
+    const { messages } = JSON.parse(bodyJson) as { messages: { content: string }[] }
+    return answerTo(messages.at(-1)?.content ?? '')
+  }
+  return {
+    complete: async ({ bodyJson }) => ({ bodyJson: completion(answerOf(bodyJson)), usage: null }),
+    async *stream({ bodyJson }) {
+      const answer = answerOf(bodyJson)
+      const size = Math.ceil(answer.length / 4)
+      for (let piece = 0; piece < 4; piece += 1) {
+        if (piece === cutAfter) throw new ProviderError('cut_stream', 'cut by the test')
+        yield [dataOf(chunkRecord({ content: answer.slice(piece * size, (piece + 1) * size) }))]
+        // Pieces that come apart are written apart.
+        await sleep(20)
+      }
+      yield [dataOf(lastRecords())]
+    },
+    close: nothing,
+  }
+}
+
+function failing(failure: 'server_error' | 'auth' | 'invalid_request', status: number): Provider {
+  const fail = () => new ProviderError(failure, 'refused by the test', { status })
+  return {
+    complete: () => Promise.reject(fail()),
+    // biome-ignore lint/correctness/useYield: it fails before it has anything to say.
+    async *stream() {
+      throw fail()
+    },
+    close: nothing,
+  }
+}

@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** A `sluice up` as a user starts it: a process of its own, with its own Redis and the sandbox. */
+export interface SluiceUp extends AsyncDisposable {
+  readonly url: string
+  readonly apiKey: string
+  readonly webhookSecret: string
+  /** Tells it to end. Resolves with its exit code. */
+  stop(): Promise<number | null>
+}
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const apiKey = 'sk-test-up-0123456789'
+const webhookSecret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`
+
+/** Resolves when it has said that it is ready. */
+export async function startSluiceUp(): Promise<SluiceUp> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sluice-up-'))
+  // What the surroundings configure is not what is tested.
+  const { REDIS_URL: _redis, SLUICE_CONFIG: _config, ...env } = process.env
+  const child = spawn(process.execPath, [main, 'up', '--port', '0', '--data-dir', path.join(folder, 'data')], {
+    cwd: folder,
+    env: { ...env, SLUICE_API_KEY: apiKey, SLUICE_WEBHOOK_SECRET: webhookSecret, LOG_LEVEL: 'warn' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+    }
+    await rm(folder, { recursive: true, force: true })
+    return child.exitCode
+  }
+  const url = await readReadyLine(child).catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
+  return { url, apiKey, webhookSecret, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}
+
+async function readReadyLine(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error('sluice up has no output')
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^ready: (http:\/\/\S+)$/.exec(line)?.[1]
+    if (url) return url
+  }
+  throw new Error(`sluice up ended with code ${child.exitCode} before it was ready`)
+}
