@@ -6,6 +6,7 @@ import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
+import { untilReady } from '../store/redis.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
 import { version } from '../version.ts'
 import { connect, createCatalogue, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
@@ -31,6 +32,8 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const hub = new EventHub({ subscriber, store, log })
   await hub.start()
+  // Nobody is told that this process is ready while its first commands would be refused.
+  await untilReady(redis)
 
   let openJobs = 0
   const refreshOpenJobs = async () => {

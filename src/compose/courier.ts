@@ -86,7 +86,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       stopping = true
       for (const stopChore of chores) stopChore()
       blocking.disconnect()
-      await pump
+      await Promise.race([pump, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await sender.close()
       await Promise.all([webhooks.close(), queues.close()])

@@ -6,6 +6,9 @@ import { decideNextStep, type RetryPolicy } from '../core/retry-policy.ts'
 import type { Logger, Span, Telemetry } from '../core/telemetry.ts'
 import { streamIntoEvents } from './stream-output.ts'
 
+/** Node fires a timer that is set for longer than this at once. */
+const maxTimerMs = 2 ** 31 - 1
+
 export interface DispatchDeps {
   readonly store: JobStore
   readonly queues: Queues
@@ -99,10 +102,12 @@ class AttemptRun {
       return { kind: 'failed', error }
     }
 
+    // The word to stop may have come while the job was being claimed; a signal that has fired fires no more.
+    if (signal.aborted) return { kind: 'lost' }
     const abort = new AbortController()
     const stop = () => abort.abort()
     signal.addEventListener('abort', stop, { once: true })
-    const deadline = setTimeout(stop, Math.max(0, deadlineMs - Date.now()))
+    const deadline = setTimeout(stop, Math.min(maxTimerMs, Math.max(0, deadlineMs - Date.now())))
     try {
       return await withProvider((provider) =>
         this.#deps.telemetry.tracing.span(

@@ -134,7 +134,8 @@ export class LaneConsumer {
     await this.#untilIdle(farewellMs)
     for (const interval of this.#intervals) clearInterval(interval)
     this.#options.blocking.disconnect()
-    await this.#loop
+    // A read that was on its way when Redis went is never answered, not even by the end of its connection.
+    if (this.#loop) await within(farewellMs, this.#loop)
     await within(farewellMs, Promise.allSettled(this.#queues.map((queue) => this.#setMarker(queue))))
     await within(farewellMs, Promise.allSettled(this.#queues.map(({ worker }) => worker.close(true))))
   }

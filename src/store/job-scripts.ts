@@ -153,7 +153,12 @@ emit(KEYS[1], KEYS[2], ARGV[1], 'job.retrying {}')
 return 1
 `
 
-/** KEYS job events result open untaken outbox body… */
+/**
+ * KEYS job events result open untaken outbox
+ *
+ * The pools' bodies come as arguments: a user who may not touch another pool's keys must still be able to end the job,
+ * and then that pool's body is left to its time to live.
+ */
 const end = (ending: Ending) => `
 local id, fence = ARGV[1], ARGV[2]
 local state = call('HMGET', KEYS[1], 'stage', 'fence', 'hook', 'node')
@@ -162,14 +167,15 @@ if fence ~= '' and state[2] ~= fence then return 0 end
 ${advance(ending)}
 if not stage then return 0 end
 local entry, result = ARGV[5], ARGV[6]
-call('HSET', KEYS[1], unpack(ARGV, 7))
+local bodies = tonumber(ARGV[7])
+call('HSET', KEYS[1], unpack(ARGV, 8 + bodies))
 if result ~= '' then call('SET', KEYS[3], result, 'PX', ARGV[3]) end
 local sequence = call('RPUSH', KEYS[2], entry)
 call('PEXPIRE', KEYS[2], ARGV[4])
 call('PEXPIRE', KEYS[1], ARGV[3])
 call('ZREM', KEYS[4], id)
 if before == 'intake' then call('ZREM', KEYS[5], id) end
-if #KEYS > 6 then call('DEL', unpack(KEYS, 7)) end
+for index = 8, 7 + bodies do redis.pcall('DEL', ARGV[index]) end
 if state[3] == '1' then call('LPUSH', KEYS[6], id .. ' job.${transitions[ending].to}') end
 publish(KEYS[1], id, sequence, {entry}, true, result)
 ${

@@ -3,7 +3,7 @@ import type { JobId } from '../core/job.ts'
 
 /**
  * Every Redis key and channel of the product, so that an ACL can be read off this page. A cloud dispatcher needs
- * `job:` (state, no content), write-only `events:` and `result:`, and its own pool's `body:`; it never needs
+ * `job:` (state, no content), `events:` and `result:`, which it only writes, and its own pool's `body:`; it never needs
  * `private:`, `intake` or another pool's body. BullMQ's own keys live under `sluice:queue:<name>:`.
  */
 export const queuePrefix = 'sluice:queue'

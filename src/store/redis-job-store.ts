@@ -86,7 +86,8 @@ export class RedisJobStore implements JobStore {
         spec.webhook ? '1' : '',
         job.watcher ? encodeWatcher(job.watcher) : '',
         JSON.stringify(spec),
-        spec.sensitivity === 'public' ? job.bodyJson : this.#seal(job.bodyJson, `${id} body`),
+        // Sealed in every class: what the caller calls public may turn out not to be.
+        this.#seal(job.bodyJson, `${id} body`),
         idempotency?.fingerprint ?? '',
         idempotencyTtlMs,
         ...(decision ? this.#decisionArgs(id, decision) : []),
@@ -194,6 +195,7 @@ export class RedisJobStore implements JobStore {
       masked: facts.masked ?? false,
       error: facts.error ?? null,
     }
+    const pools = facts.pools ?? []
     const fields: (string | number)[] = ['finished', Date.now()]
     if (facts.error) fields.push('error', JSON.stringify(facts.error))
     if (facts.attempts) fields.push('attempts', JSON.stringify(facts.attempts))
@@ -202,15 +204,7 @@ export class RedisJobStore implements JobStore {
     if (typeof facts.costUsd === 'number') fields.push('cost', facts.costUsd)
     const ended = await this.#run(
       ending,
-      [
-        keys.job(id),
-        keys.events(id),
-        keys.result(id),
-        keys.open,
-        keys.untaken,
-        keys.outbox,
-        ...(facts.pools ?? []).map((pool) => keys.body(pool, id)),
-      ],
+      [keys.job(id), keys.events(id), keys.result(id), keys.open, keys.untaken, keys.outbox],
       [
         id,
         fence ?? '',
@@ -218,6 +212,8 @@ export class RedisJobStore implements JobStore {
         this.#eventRetentionMs,
         encodeEntry(`job.${status}`, JSON.stringify(terminal)),
         facts.resultJson ?? '',
+        pools.length,
+        ...pools.map((pool) => keys.body(pool, id)),
         ...fields,
       ],
     )

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { handOn } from '../../src/compose/courier.ts'
 import { createCatalogue } from '../../src/compose/runtime.ts'
-import type { JobId } from '../../src/core/job.ts'
+import type { JobId, Surface } from '../../src/core/job.ts'
 import type { TerminalStatus } from '../../src/core/job-state.ts'
 import { type Provider, ProviderError } from '../../src/core/provider.ts'
 import type { Priority, Sensitivity } from '../../src/core/vocabulary.ts'
@@ -29,6 +29,7 @@ export interface Stage {
   /** A lane of its own, so that a worker takes no other stage's job. */
   readonly lane: readonly [Priority, Sensitivity]
   readonly stream?: boolean
+  readonly surface?: Surface
   readonly endings?: readonly TerminalStatus[]
   readonly deadlineInMs?: number
   /** What led there, by a worker that survives. */
@@ -60,8 +61,18 @@ export function newJob(stage: Stage, cluster: Cluster): Job {
 /** Until all stages were tried, or a worker would take the job of another crash point of its stage. */
 const retryDelayMs = 10_000
 
-/** All stages, the hand-over to the webhook queue first: it is about rows that any other stage would leave. */
+/** All stages. Those that leave accepted jobs behind come after those that have a lane's jobs audited. */
 export const stages: readonly Stage[] = [
+  {
+    name: 'a chat that streams',
+    lane: ['batch', 'restricted'],
+    stream: true,
+    surface: 'chat',
+    // After the first token a chat can't be told to start over.
+    endings: ['completed', 'failed'],
+    before: acceptAndAudit,
+    run: (mortal, job) => dispatch(mortal, job, 'studio', answering()),
+  },
   {
     name: 'the hand-over of a webhook',
     lane: ['batch', 'restricted'],
@@ -184,7 +195,7 @@ async function accept(
       models: ['*'],
       hasWebhookSecret: true,
     },
-    surface: 'jobs',
+    surface: stage.surface ?? 'jobs',
     endpoint: '/v1/chat/completions',
     model: 'fleet',
     bodyJson: JSON.stringify({ model: 'fleet', stream, messages: [{ role: 'user', content: prompt }] }),
@@ -229,6 +240,7 @@ function audit(worker: Mortal, { id, stage, cluster }: Job): Promise<void> {
   )
 }
 
+/** Serves the lane's next entry, which must be this job's, with an upstream that does as told. */
 function dispatch(worker: Mortal, { id, stage }: Job, pool: 'cloud' | 'studio', provider: Provider): Promise<void> {
   const { store, queues } = worker
   const [priority, sensitivity] = stage.lane

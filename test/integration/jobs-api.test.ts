@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { acceptedJob, jobList, jobObject } from '../../src/http/schemas.ts'
@@ -223,6 +224,18 @@ describe('cancelling', () => {
     const records = await Array.fromAsync(readRecords(await broker.send(`/v1/jobs/${id}/events`)))
     expect(typeOf(records.at(-1) ?? '')).toBe('job.cancelled')
     expect(callsSince(before)).toHaveLength(1)
+  })
+
+  it('closes it however early the word comes, while the call is just being made', async () => {
+    broker.upstream.script = hang
+    const before = broker.upstream.calls.length
+    for (let count = 0; count < 80; count += 1) {
+      const { urls } = await makeJob()
+      // Spread over the few milliseconds in which a job is audited, handed over and begun.
+      await sleep(count % 8)
+      await post(urls.cancel)
+    }
+    await Promise.all(callsSince(before).map(({ request }) => request.closed))
   })
 
   it('keeps a job that waits for a free slot from ever being called', async () => {

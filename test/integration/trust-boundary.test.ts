@@ -187,7 +187,10 @@ describe.each([
 
     it('is masked wherever text can stand in a request', async () => {
       const before = broker.upstream.calls.length
-      const call = { name: 'pay', arguments: JSON.stringify({ to: planted.iban, by: [planted.card], note: personal }) }
+      // Inside arguments nothing is protocol: neither names, nor ids, nor numbers.
+      const values = { to: planted.iban, by: [planted.card], note: personal, id: planted.email, [planted.ip]: 1 }
+      const number = Number(planted.card.replaceAll(' ', ''))
+      const call = { name: 'pay', arguments: JSON.stringify({ ...values, number }) }
       const parameters = { type: 'object', properties: { to: { type: 'string', description: personal } } }
       const json = {
         model: 'cloud',
@@ -310,12 +313,9 @@ describe.each([
       expect((await dumpRedis(broker.redis, `sluice:body:*:${id}`)).size).toBe(0)
     })
 
-    it('of a whole run of the tests above is readable only in answers, and in what a caller called public', async () => {
-      const { data } = (await (await broker.send('/v1/jobs?limit=100')).json()) as { data: Job[] }
-      const calledPublic = data.filter((job) => job.sensitivity_reason?.startsWith('raised from public'))
-      const expected = calledPublic.map(({ id }) => `sluice:private:${id}`)
+    it('of a whole run of the tests above is readable only in answers', async () => {
       const readable = (await findContent('*')).filter((key) => !/^sluice:(result|events):/.test(key))
-      expect(readable.filter((key) => !expected.includes(key))).toEqual([])
+      expect(readable).toEqual([])
     })
   })
 

@@ -73,6 +73,12 @@ export class TestLanes implements AsyncDisposable {
     return id
   }
 
+  /** How often anybody on this server has waited for a marker. */
+  async countWaits(): Promise<number> {
+    const statistics = await this.redis.info('commandstats')
+    return Number(/^cmdstat_bzpopmin:calls=(\d+)/m.exec(statistics)?.[1] ?? 0)
+  }
+
   /** Entries that wait, are delayed or are being worked on, over all lanes of the pool. */
   async left(): Promise<number> {
     const names = laneQueues(this.pool, 'onprem').map(({ name }) => `${queuePrefix}:${name}`)
