@@ -104,6 +104,7 @@ describe('the limit on concurrency', () => {
   it('leaves the word to others where there is no slot', async () => {
     await using lanes = new TestLanes(server.url)
     await using full = await lanes.consume({ concurrency: 1 })
+    await eventually('its first sweep is over', () => full.waits > 1)
     await lanes.add('batch')
     await full.delivery(1)
     await using other = await lanes.consume({ concurrency: 1 })
@@ -111,8 +112,8 @@ describe('the limit on concurrency', () => {
     const first = await other.delivery(1)
     // Only the one that is full listens now: what it hears must be known to the other when that has a slot.
     const urgent = await lanes.add('interactive', { sensitivity: 'restricted' })
-    const waits = await lanes.countWaits()
-    await eventually('it was heard', async () => (await lanes.countWaits()) > waits + 3)
+    const marker = `sluice:queue:${lanes.name('interactive', 'restricted')}:marker`
+    await eventually('it gave the word back', () => full.markersSet.includes(marker))
     const askedMs = Date.now()
     first.done()
     const second = await other.delivery(2)

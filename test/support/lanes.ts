@@ -26,6 +26,10 @@ export interface TestConsumer extends AsyncDisposable {
   readonly deliveries: readonly Delivery[]
   /** How many deliveries were open at the same time at most. */
   readonly peak: number
+  /** How often it has begun to wait for a marker. */
+  readonly waits: number
+  /** The markers that it has set itself. */
+  readonly markersSet: readonly string[]
   /** The n-th delivery, from 1; waits for it. */
   delivery(number: number): Promise<Delivery>
   stop(graceMs?: number): Promise<void>
@@ -73,12 +77,6 @@ export class TestLanes implements AsyncDisposable {
     return id
   }
 
-  /** How often anybody on this server has waited for a marker. */
-  async countWaits(): Promise<number> {
-    const statistics = await this.redis.info('commandstats')
-    return Number(/^cmdstat_bzpopmin:calls=(\d+)/m.exec(statistics)?.[1] ?? 0)
-  }
-
   /** Entries that wait, are delayed or are being worked on, over all lanes of the pool. */
   async left(): Promise<number> {
     const names = laneQueues(this.pool, 'onprem').map(({ name }) => `${queuePrefix}:${name}`)
@@ -99,6 +97,19 @@ export class TestLanes implements AsyncDisposable {
     const waiting = new Set<() => void>()
     let open = 0
     let peak = 0
+    let waits = 0
+    const send = blocking.sendCommand.bind(blocking)
+    blocking.sendCommand = (...words) => {
+      waits += 1
+      return send(...words)
+    }
+    const markersSet: string[] = []
+    const sendOther = redis.sendCommand.bind(redis)
+    redis.sendCommand = (...words) => {
+      const [command] = words
+      if (command.name === 'zadd') markersSet.push(String(command.args[0]))
+      return sendOther(...words)
+    }
     const consumer = new LaneConsumer({
       redis,
       blocking,
@@ -134,6 +145,10 @@ export class TestLanes implements AsyncDisposable {
       get peak() {
         return peak
       },
+      get waits() {
+        return waits
+      },
+      markersSet,
       delivery: (number) =>
         new Promise((resolve) => {
           const look = () => {
