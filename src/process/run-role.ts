@@ -44,7 +44,7 @@ export async function runRole(options: RoleOptions): Promise<void> {
           role,
           metricsText: telemetry.metricsText,
         })
-  log.info({ node, health_port: health?.port }, `${role.name} is ready`)
+  log.info({ health_port: health?.port }, `${role.name} is ready`)
   options.onReady?.(role)
   const signal = await stopSignal
   log.info({ signal }, `${role.name} is stopping`)

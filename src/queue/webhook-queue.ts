@@ -1,4 +1,4 @@
-import { Queue, UnrecoverableError, Worker } from 'bullmq'
+import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { JobId } from '../core/job.ts'
 import type { Logger } from '../core/telemetry.ts'
@@ -66,8 +66,7 @@ export function startWebhookWorker(options: WebhookWorkerOptions): Worker<Webhoo
     queueName,
     async (job) => {
       const delivered = await options.deliver(job.data)
-      if (delivered === null) throw new UnrecoverableError('nothing to send')
-      if (!delivered) throw new Error('not delivered')
+      if (delivered === false) throw new Error('not delivered')
     },
     {
       connection: options.redis,
