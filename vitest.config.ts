@@ -6,8 +6,6 @@ export default defineConfig({
     // Two cores: more files at once only makes real servers time out.
     maxWorkers: 2,
     testTimeout: 20_000,
-    // CI shares its cores with others; a test that needs a second try there is reported as such, and here it fails.
-    retry: process.env.CI ? 1 : 0,
     hookTimeout: 60_000,
     globalSetup: ['test/support/global-redis.ts'],
   },
