@@ -27,11 +27,13 @@ export interface ProviderCall {
   readonly signal: AbortSignal
 }
 
-/** Tokens as the upstream counted them, or null where it gave none. */
+/** Tokens in OpenAI's words, as the upstream counted them. The details are parts of the two sums, not on top of them. */
 export interface TokenUsage {
   readonly prompt_tokens: number
   readonly completion_tokens: number
   readonly total_tokens: number
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number }
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number }
 }
 
 export interface Completion {

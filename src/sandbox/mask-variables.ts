@@ -1,6 +1,6 @@
 /**
  * Replaces what is surely a variable before templates are mined: Drain's first step, "preprocess by domain knowledge".
- * The masks are lower-case so that no reader takes one for a placeholder of the auditor's (`<IP_ADDRESS_1>`).
+ * The masks are lower-case so that no reader takes one for a placeholder of the auditor's (`<IP_1>`).
  */
 
 /** Stands for any word that differed between lines of one template. */

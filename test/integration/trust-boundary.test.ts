@@ -148,7 +148,7 @@ describe.each([
   })
 
   describe('an internal job', () => {
-    const entities = ['API_KEY', 'EMAIL', 'IBAN', 'IP_ADDRESS', 'PAYMENT_CARD', 'PHONE']
+    const entities = ['SECRET', 'EMAIL', 'IBAN', 'IP', 'CREDIT_CARD', 'PHONE']
 
     it('reaches a cloud masked, and its caller restored: waiting', async () => {
       const before = broker.upstream.calls.length

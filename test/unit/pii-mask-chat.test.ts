@@ -118,7 +118,7 @@ describe('masking a chat body', () => {
 
   it('masks a card that arguments hold as a number and no other digit of them', () => {
     const { masked } = mask(withCall('{ "card": 4111111111111111, "id": 12345678901234567890, "sum": 1.50 }'))
-    expect(argumentsOf(masked)).toBe('{ "card": "<PAYMENT_CARD_1>", "id": 12345678901234567890, "sum": 1.50 }')
+    expect(argumentsOf(masked)).toBe('{ "card": "<CREDIT_CARD_1>", "id": 12345678901234567890, "sum": 1.50 }')
   })
 
   it('never gives out a placeholder that stands anywhere in the body', () => {

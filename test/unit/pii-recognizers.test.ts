@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { detect } from '../../src/core/pii/detect.ts'
 import { recognizers } from '../../src/core/pii/registry.ts'
+import { Scan } from '../../src/core/pii/scan.ts'
 
 const folder = resolve(import.meta.dirname, '../../src/core/pii')
 
@@ -12,7 +13,7 @@ describe.each(recognizers.map((recognizer) => [recognizer.entity, recognizer] as
   })
 
   it.each(recognizer.examples.ignores)('finds none in %j', (text) => {
-    expect(recognizer.find(text)).toEqual([])
+    expect(recognizer.find(new Scan(text))).toEqual([])
   })
 
   it('finds nothing in the texts that hold everything else', () => {

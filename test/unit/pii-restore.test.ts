@@ -6,8 +6,8 @@ import { ChunkRestorer } from '../../src/core/pii/restore-stream.ts'
 const vault = new Map([
   ['<EMAIL_1>', 'ada@example.com'],
   ['<EMAIL_10>', 'bob@example.com'],
-  ['<IP_ADDRESS_1>', '203.0.113.77'],
-  ['<API_KEY_1>', 'a "quoted" \\ key\nin two lines'],
+  ['<IP_1>', '203.0.113.77'],
+  ['<SECRET_1>', 'a "quoted" \\ key\nin two lines'],
 ])
 
 describe('restoring a text', () => {
@@ -68,13 +68,13 @@ describe('restoring a JSON document', () => {
   })
 
   it('keeps JSON valid, also the JSON inside strings of it', () => {
-    const inner = '{"key":"<API_KEY_1>","list":["\\u003cAPI_KEY_1\\u003e"]}'
+    const inner = '{"key":"<SECRET_1>","list":["\\u003cSECRET_1\\u003e"]}'
     const json = JSON.stringify({
       choices: [{ message: { content: inner, tool_calls: [{ function: { name: 'f', arguments: inner } }] } }],
-      plain: 'key: <API_KEY_1>',
+      plain: 'key: <SECRET_1>',
     })
     const restored = JSON.parse(restoreJson(json, vault))
-    const key = vault.get('<API_KEY_1>')
+    const key = vault.get('<SECRET_1>')
     const message = restored.choices[0].message
     expect(JSON.parse(message.content)).toEqual({ key, list: [key] })
     expect(JSON.parse(message.tool_calls[0].function.arguments)).toEqual({ key, list: [key] })
@@ -82,8 +82,8 @@ describe('restoring a JSON document', () => {
   })
 
   it('gives back the escapes of a value that was taken from inside JSON', () => {
-    const escaped = new Map([['<API_KEY_1>', 'line one\\nline two']])
-    const json = JSON.stringify({ content: '{"key":"<API_KEY_1>"}' })
+    const escaped = new Map([['<SECRET_1>', 'line one\\nline two']])
+    const json = JSON.stringify({ content: '{"key":"<SECRET_1>"}' })
     expect(JSON.parse(restoreJson(json, escaped)).content).toBe('{"key":"line one\\nline two"}')
   })
 })
@@ -101,11 +101,11 @@ describe('restoring a stream', () => {
       ' ',
       'a',
       '1',
-      'API_KEY_1',
+      'SECRET_1',
       '< EMAIL 1 >',
       'EM',
     ],
-    ...['\\', '\\n', '\\u003c', '&lt;', '&', 'EMAIL_1', '"', '😀', '<IP_ADDRESS 1', '-', '\n', '\\"', '\\\\'],
+    ...['\\', '\\n', '\\u003c', '&lt;', '&', 'EMAIL_1', '"', '😀', '<IP 1', '-', '\n', '\\"', '\\\\'],
   )
   const text = fc.array(piece, { maxLength: 10 }).map((pieces) => pieces.join(''))
   const cuts = fc.array(fc.nat(8), { maxLength: 25 })
@@ -126,7 +126,7 @@ describe('restoring a stream', () => {
 
   it('gives the same tool-call arguments as the whole answer does, and valid JSON', () => {
     const value = fc.constantFrom(
-      '<API_KEY_1>',
+      '<SECRET_1>',
       '<EMAIL_1>\\',
       'EMAIL_10',
       'x\nEMAIL_1',

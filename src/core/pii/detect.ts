@@ -1,6 +1,7 @@
 import { fold } from './fold.ts'
 import type { Finding } from './recognizer.ts'
 import { recognizers } from './registry.ts'
+import { Scan } from './scan.ts'
 
 /** Everything that the recognizers find in a text, in order and without overlaps. */
 export function detect(text: string): Finding[] {
@@ -39,7 +40,8 @@ const longestNamedValue = 80
 const longestName = 40
 
 function findAll(text: string): Finding[] {
-  return recognizers.flatMap((recognizer) => recognizer.find(text))
+  const scan = new Scan(text)
+  return recognizers.flatMap((recognizer) => recognizer.find(scan))
 }
 
 /**

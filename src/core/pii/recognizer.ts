@@ -1,5 +1,7 @@
-/** What kind of personal data or secret a finding is; the placeholder shows it: `<EMAIL_1>`. */
-export type Entity = 'EMAIL' | 'PHONE' | 'PAYMENT_CARD' | 'IBAN' | 'IP_ADDRESS' | 'API_KEY'
+import type { Entity } from './entities.ts'
+import type { Scan } from './scan.ts'
+
+export type { Entity } from './entities.ts'
 
 /** One stretch of text, in UTF-16 offsets, `end` exclusive. `score` is 0 to 1. */
 export interface Finding {
@@ -9,10 +11,16 @@ export interface Finding {
   readonly score: number
 }
 
-/** Finds one entity. Pure, synchronous, and linear in the text: a pattern that can backtrack without limit can hang. */
+/**
+ * Finds one kind of thing. Pure, synchronous, and linear in the text: a pattern that can backtrack without limit can
+ * hang. One file holds its pattern, validator, context words, examples and counter-examples.
+ */
 export interface Recognizer {
   readonly entity: Entity
-  /** These are the recognizer's tests: every `finds` has exactly one finding, every `ignores` none. */
+  /**
+   * These are the recognizer's tests: in every `finds` it has exactly one finding, in every `ignores` none. A `finds`
+   * that marks the value like `call ⟦555-0100⟧ now` is tested for the exact stretch as well.
+   */
   readonly examples: { readonly finds: readonly string[]; readonly ignores: readonly string[] }
-  find(text: string): Finding[]
+  find(scan: Scan): Finding[]
 }

@@ -36,7 +36,7 @@ export const email: Recognizer = {
       'icon@2x.png',
     ],
   },
-  find(text) {
+  find({ text }) {
     if (!text.includes('@') && !text.includes('%40')) return []
     const findings: Finding[] = []
     for (const { 0: rest, 1: before = '', index } of text.matchAll(pattern)) {

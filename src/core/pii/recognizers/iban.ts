@@ -26,7 +26,7 @@ export const iban: Recognizer = {
     ],
     ignores: ['DE89370400440532013001', 'AB12 hello world', 'GB29 NWBK', 'XX00 0000 0000 0000', 'de89 de90 de91'],
   },
-  find(text) {
+  find({ text }) {
     const findings: Finding[] = []
     for (const { 1: country = '', index } of text.matchAll(start)) {
       const from = index - 2

@@ -14,7 +14,7 @@ const versionBefore =
 const longestIntroduction = 24
 
 export const ipAddress: Recognizer = {
-  entity: 'IP_ADDRESS',
+  entity: 'IP',
   examples: {
     finds: [
       '10.0.0.7',
@@ -41,14 +41,14 @@ export const ipAddress: Recognizer = {
       '0:0:0:0:0:0:0:0:2181',
     ],
   },
-  find(text) {
+  find({ text }) {
     const findings: Finding[] = []
     if (text.includes('.')) {
       const accept = (match: string, index: number) => isAddress(match) && !isVersion(text, index)
-      findings.push(...findMatches(text, { entity: 'IP_ADDRESS', pattern: v4, score: 0.9, accept }))
+      findings.push(...findMatches(text, { entity: 'IP', pattern: v4, score: 0.9, accept }))
     }
     if (text.includes(':')) {
-      findings.push(...findMatches(text, { entity: 'IP_ADDRESS', pattern: v6, score: 0.9, accept: isWrittenIpv6 }))
+      findings.push(...findMatches(text, { entity: 'IP', pattern: v6, score: 0.9, accept: isWrittenIpv6 }))
     }
     return findings
   },

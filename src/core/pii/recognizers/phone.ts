@@ -71,7 +71,7 @@ export const phone: Recognizer = {
       '03-06-2005-15',
     ],
   },
-  find(text) {
+  find({ text }) {
     if (!digitRun.test(text)) return []
     const findings = findInternational(text)
     for (const pattern of nationalForms) {

@@ -11,8 +11,8 @@ const introduction =
 const hexadecimalId =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$/i
 
-export const paymentCard: Recognizer = {
-  entity: 'PAYMENT_CARD',
+export const creditCard: Recognizer = {
+  entity: 'CREDIT_CARD',
   examples: {
     finds: [
       '4111111111111111',
@@ -36,7 +36,7 @@ export const paymentCard: Recognizer = {
       'trace 41111111-1111-1111-8000-00000000000a',
     ],
   },
-  find(text) {
+  find({ text }) {
     const findings: Finding[] = []
     for (const { 0: found, index } of text.matchAll(run)) findings.push(...cardsIn(text, found, index))
     return findings
@@ -55,7 +55,7 @@ function cardsIn(text: string, found: string, offset: number): Finding[] {
   const add = (from: number, length: number, score: number) => {
     const start = offset + (places[from] ?? 0)
     const end = offset + (places[from + length - 1] ?? 0) + 1
-    findings.push({ start, end, entity: 'PAYMENT_CARD', score })
+    findings.push({ start, end, entity: 'CREDIT_CARD', score })
   }
   // A mistyped card is personal all the same, if the text says that it is one.
   if (digits.length <= 19 && isIntroduced(text, offset, introduction)) add(0, digits.length, 0.6)

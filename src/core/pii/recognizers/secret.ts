@@ -71,8 +71,8 @@ const blockLines = /(?:(?:\s|\\[nr]){0,4}[A-Za-z0-9+/=]{16,128}){0,400}/y
 const sample = (prefix: string, length: number) =>
   prefix + 'Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z'.repeat(4).slice(0, length)
 
-export const apiKey: Recognizer = {
-  entity: 'API_KEY',
+export const secret: Recognizer = {
+  entity: 'SECRET',
   examples: {
     finds: [
       `AWS_ACCESS_KEY_ID=AKIA${'ABCDEFGH23456723'}`,
@@ -110,7 +110,7 @@ export const apiKey: Recognizer = {
       'postgres://app:<password>@db/app',
     ],
   },
-  find(text) {
+  find({ text }) {
     const possible = text.includes('_') ? forms : formsWithoutUnderscore
     return [...possible.flatMap((form) => findForm(text, form)), ...findPrivateKeys(text)]
   },
@@ -125,7 +125,7 @@ function findForm(text: string, { mark, pattern }: (typeof forms)[number]): Find
       const end = pattern.lastIndex
       const { key, before } = match.groups ?? {}
       const start = key === undefined ? at - (before?.length ?? 0) : end - key.length
-      findings.push({ start, end, entity: 'API_KEY', score: 0.98 })
+      findings.push({ start, end, entity: 'SECRET', score: 0.98 })
     }
     at = text.indexOf(mark, match ? pattern.lastIndex : at + 1)
   }
@@ -143,7 +143,7 @@ function findPrivateKeys(text: string): Finding[] {
     while (nextEnd < ends.length && (ends[nextEnd] ?? 0) <= index) nextEnd += 1
     const end = ends[nextEnd]
     ended = end !== undefined && end - index <= longestBlock ? end : endOfLines(text, index + line.length)
-    findings.push({ start: index, end: ended, entity: 'API_KEY', score: 1 })
+    findings.push({ start: index, end: ended, entity: 'SECRET', score: 1 })
   }
   return findings
 }
