@@ -57,9 +57,10 @@ export class ChatAssembler {
     return typeof content === 'string' ? content : ''
   }
 
-  /** Tokens as the upstream counted them, or null while no chunk has told. */
+  /** Tokens as the upstream counted them, or null while no chunk has told. Groq may tell in a field of its own. */
   get usage(): TokenUsage | null {
-    return readTokenUsage(this.#usage)
+    const { x_groq: groq } = this.#head
+    return readTokenUsage(this.#usage ?? (isFields(groq) ? groq.usage : null))
   }
 
   /** The whole answer as JSON text. A choice that never finished has a `finish_reason` of null. */
@@ -96,15 +97,44 @@ export class ChatAssembler {
 }
 
 /**
- * The three counts of an OpenAI `usage` object, or null where it has none that can be read. A missing total is the sum
- * of the other two.
+ * The counts of a `usage` object in OpenAI's words, or null where it has none that can be read. A missing total is the
+ * sum of the other two. Where upstreams differ, as their API references have it:
+ *
+ * - tokens from a cache are in `prompt_tokens_details.cached_tokens`; DeepSeek calls them `prompt_cache_hit_tokens`,
+ *   Moonshot and some servers of open models put `cached_tokens` beside the sums
+ * - tokens of reasoning are in `completion_tokens_details.reasoning_tokens`; some put `reasoning_tokens` beside the sums
+ * - xAI counts reasoning on top of `completion_tokens`: the total tells, and the sum is put right
  */
 export function readTokenUsage(usage: unknown): TokenUsage | null {
   if (!isFields(usage)) return null
-  const { prompt_tokens, completion_tokens = 0 } = usage
-  if (!isCount(prompt_tokens) || !isCount(completion_tokens)) return null
+  const { prompt_tokens, completion_tokens: written = 0 } = usage
+  if (!isCount(prompt_tokens) || !isCount(written)) return null
+  const cached = firstCount(detailOf(usage.prompt_tokens_details, 'cached_tokens'), [
+    usage.prompt_cache_hit_tokens,
+    usage.cached_tokens,
+  ])
+  const reasoning = firstCount(detailOf(usage.completion_tokens_details, 'reasoning_tokens'), [usage.reasoning_tokens])
+  const isOnTop = reasoning !== null && usage.total_tokens === prompt_tokens + written + reasoning
+  const completion_tokens = isOnTop ? written + reasoning : written
   const total_tokens = isCount(usage.total_tokens) ? usage.total_tokens : prompt_tokens + completion_tokens
-  return { prompt_tokens, completion_tokens, total_tokens }
+  return {
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+    // Parts are never more than the whole, whatever an upstream says.
+    ...(cached !== null && { prompt_tokens_details: { cached_tokens: Math.min(cached, prompt_tokens) } }),
+    ...(reasoning !== null && {
+      completion_tokens_details: { reasoning_tokens: Math.min(reasoning, completion_tokens) },
+    }),
+  }
+}
+
+function detailOf(details: unknown, name: string): unknown {
+  return isFields(details) ? details[name] : undefined
+}
+
+function firstCount(standard: unknown, others: readonly unknown[]): number | null {
+  return [standard, ...others].find(isCount) ?? null
 }
 
 function isCount(value: unknown): value is number {

@@ -13,6 +13,11 @@ export interface Price {
   readonly reasoning: number
 }
 
+/** For people and for JSON; never to calculate with. */
+export function toUsd(amount: MicroUsd): number {
+  return amount / 1_000_000
+}
+
 const perTokens = 1_000_000
 
 /** What a call costs, rounded up to a whole micro-dollar. Exact up to 9·10¹⁵ token-prices, beyond any call. */

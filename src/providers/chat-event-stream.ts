@@ -9,10 +9,10 @@
  * for, becomes the chunks that it would have been.
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { splitCompletion } from '../core/completion-chunks.ts'
+import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json-object.ts'
 import { ProviderError } from '../core/provider.ts'
-import { splitCompletion } from './completion-chunks.ts'
 import { type HttpAnswer, maxAnswerBytes } from './http-client.ts'
-import { isJsonObject, type JsonObject, parseJsonObject } from './json-object.ts'
 import { reportedError } from './upstream-refusal.ts'
 
 /**

@@ -1,8 +1,8 @@
 /** From the objects of Ollama's `/api/chat` to OpenAI's `chat.completion` and its chunks. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { isJsonObject, parseJsonObject } from '../core/json-object.ts'
 import { type Completion, ProviderError, type TokenUsage } from '../core/provider.ts'
-import { isJsonObject, parseJsonObject } from './json-object.ts'
 import { reportedError } from './upstream-refusal.ts'
 
 const count = z.number().int().nonnegative()

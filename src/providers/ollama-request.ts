@@ -3,8 +3,8 @@
  * than dropped: a caller who asked for a tool call and got prose would never know why.
  */
 import { z } from 'zod'
+import { parseJsonObject } from '../core/json-object.ts'
 import { ProviderError } from '../core/provider.ts'
-import { parseJsonObject } from './json-object.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })

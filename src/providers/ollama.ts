@@ -1,6 +1,8 @@
 /**
  * Ollama by its own `/api/chat`. Its OpenAI-compatible endpoint silently ignores what it can't do; this one says so.
  */
+
+import { parseJsonObject } from '../core/json-object.ts'
 import {
   type Completion,
   type Provider,
@@ -9,7 +11,6 @@ import {
   type ProviderFailure,
 } from '../core/provider.ts'
 import { createHttpClient, type HttpAnswer, maxAnswerBytes } from './http-client.ts'
-import { parseJsonObject } from './json-object.ts'
 import { OllamaChunks, readOllamaPart, toCompletion } from './ollama-answer.ts'
 import { toOllamaBody } from './ollama-request.ts'
 import { createHeaderMaker, type UpstreamOptions } from './upstream-options.ts'

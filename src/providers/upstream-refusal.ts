@@ -1,6 +1,6 @@
+import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json-object.ts'
 import { ProviderError, type ProviderFailure } from '../core/provider.ts'
 import type { HttpAnswer } from './http-client.ts'
-import { isJsonObject, type JsonObject, parseJsonObject } from './json-object.ts'
 import { parseRetryAfterMs } from './retry-after.ts'
 
 /** What an answer other than 2xx says, as far as it decides the failure. */
