@@ -3,8 +3,8 @@ import type { JobId } from '../core/job.ts'
 
 /**
  * Every Redis key and channel of the product, so that an ACL can be read off this page. A cloud dispatcher needs
- * `job:` (state, no content), `events:` and `result:`, which it only writes, and its own pool's `body:`; it never needs
- * `private:`, `intake` or another pool's body. BullMQ's own keys live under `sluice:queue:<name>:`.
+ * `job:` (state, no content), `events:`, `result:` and `records`, which it only writes, and its own pool's `body:`; it
+ * never needs `private:`, `intake` or another pool's body. BullMQ's own keys live under `sluice:queue:<name>:`.
  */
 export const queuePrefix = 'sluice:queue'
 
@@ -29,6 +29,37 @@ export const keys = {
   /** Ended jobs whose webhook is still to be handed to the courier's queue. */
   outbox: 'sluice:outbox',
   outboxTaken: 'sluice:outbox:taken',
+  /** A stream of what the steps of all jobs leave behind for the ledger and the audit trail. */
+  records: 'sluice:records',
+  /** Who reads that stream, how far it has come, and which archive it writes. */
+  recorder: 'sluice:recorder',
+  recorderLease: 'sluice:recorder:lease',
+  /** Roll-ups of one UTC day, for 400 days. */
+  usage: (day: string) => `sluice:usage:${day}`,
+  /** Where each tenant's audit chain ends. */
+  auditHeads: 'sluice:audit:heads',
+  /** Spent and reserved of a budget in one window. The ids of windows have no `:`, those of budgets may. */
+  budget: (id: string, window: string) => `sluice:budget:${id}:${window}`,
+  /** What a job holds, in which windows, and which of its attempts were booked. */
+  hold: (id: JobId) => `sluice:hold:${id}`,
+  /** Jobs that hold money, by the end of the lease. */
+  holds: 'sluice:holds',
+  /** Soft limits that were reached and not yet told. */
+  budgetAlerts: 'sluice:budget-alerts',
+  /** Requests and tokens of a tenant in the last minute. */
+  rate: (limit: 'requests' | 'tokens', tenant: string) => `sluice:rate:${limit}:${tenant}`,
+  /** The tokens that a job was admitted with. */
+  estimate: (id: JobId) => `sluice:estimate:${id}`,
+  /** The tenant of each job that has a permit or is parked. */
+  permits: 'sluice:permits',
+  /** The same jobs, by the time when somebody must look after them. */
+  permitsDue: 'sluice:permits:due',
+  /** How many permits each tenant has. */
+  permitLimits: 'sluice:permits:limits',
+  /** Jobs of a tenant that have a permit. */
+  running: (tenant: string) => `sluice:running:${tenant}`,
+  /** Jobs of a tenant that wait for one, in their order. */
+  parked: (tenant: string) => `sluice:parked:${tenant}`,
 } as const
 
 export const channels = {
