@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { machineFacts } from './machine.ts'
 import { type LoadGenerator, type Measurement, measure, type Row, rows, startGenerator } from './measure.ts'
 import { type BenchOptions, parseOptions } from './options.ts'
+import { formatAuditing, measureAuditing } from './pii/throughput.ts'
 import { stopAllProcesses } from './processes.ts'
 import { findRedis, type RedisChoice } from './redis.ts'
 import { formatReport, isInvalid, type RunRecord } from './report.ts'
@@ -120,7 +121,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const record = await bench(options, folder)
   process.stdout.write(`${formatReport(record)}\n`)
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(record, null, 2)}\n`)
+  say('measuring the auditor …')
+  const auditing = measureAuditing()
+  process.stdout.write(`\n${formatAuditing(auditing)}\n`)
+  if (options.json !== undefined) {
+    await writeFile(options.json, `${JSON.stringify({ ...record, auditing }, null, 2)}\n`)
+  }
 } catch (error) {
   if (!interrupted) {
     say(error instanceof Error ? error.message : String(error))

@@ -1,4 +1,5 @@
 import type { Entity } from './pii/entities.ts'
+import type { Sensitivity } from './vocabulary.ts'
 
 /**
  * What becomes of a finding before a cloud pool may see it. `mask`: a placeholder that the reader's side turns back.
@@ -10,7 +11,7 @@ export type Operator = (typeof operators)[number]
 
 /** Pictures, sound and files, which no detector reads. */
 export const mediaPolicies = ['restricted', 'block', 'pass'] as const
-export type MediaPolicy = (typeof mediaPolicies)[number]
+type MediaPolicy = (typeof mediaPolicies)[number]
 
 /** What is done about secrets and new personal data in an answer. */
 export const answerPolicies = ['off', 'report', 'redact', 'block'] as const
@@ -18,11 +19,11 @@ export type AnswerPolicy = (typeof answerPolicies)[number]
 
 /** A tenant's rules for the auditor, defaults filled in. */
 export interface AuditPolicy {
-  readonly operators: Readonly<Record<Entity, Operator>>
+  readonly operatorOf: (entity: Entity) => Operator
   /** Entities that make a job `restricted`. */
   readonly restrict: ReadonlySet<Entity>
-  /** Whether health data makes a job `restricted`. */
-  readonly restrictsHealthData: boolean
+  /** The class that health data raises a job to. */
+  readonly onHealthData: Sensitivity
   readonly media: MediaPolicy
   readonly answers: AnswerPolicy
 }

@@ -4,6 +4,10 @@ import { detect, detectNamed, joinOverlaps } from '../../src/core/pii/detect.ts'
 import { Masker } from '../../src/core/pii/mask.ts'
 import type { Finding } from '../../src/core/pii/recognizer.ts'
 
+function mask(text: string): string {
+  return new Masker().mask(text, detect(text))
+}
+
 const mixed = 'a1B2c3D4e5F6g7H8'.repeat(4)
 const cards = ['4111111111111111', '5555555555554444', '2223003122003222', '378282246310005', '6011111111111117']
 const values = {
@@ -38,7 +42,7 @@ describe('a value among neighbours', () => {
     fc.assert(
       fc.property(fc.constantFrom(...candidates), around, around, (value, before, after) => {
         const text = surround(value, before, after)
-        expect(new Masker().maskText(text)).not.toContain(value)
+        expect(mask(text)).not.toContain(value)
       }),
       { numRuns: 1000 },
     )
@@ -49,7 +53,7 @@ describe('a value among neighbours', () => {
     fc.assert(
       fc.property(fc.constantFrom(...values.IP), around, around, apart, apart, (value, before, after, l, r) => {
         const text = surround(value, { ...before, separator: l }, { ...after, separator: r })
-        expect(new Masker().maskText(text)).not.toContain(value)
+        expect(mask(text)).not.toContain(value)
       }),
       { numRuns: 1000 },
     )
@@ -62,7 +66,7 @@ describe('a value among neighbours', () => {
       fc.property(all, fc.array(fc.tuple(fc.nat(40), hidden), { minLength: 1, maxLength: 4 }), (value, marks) => {
         let text = value
         for (const [at, mark] of marks) text = text.slice(0, at % text.length) + mark + text.slice(at % text.length)
-        const masked = new Masker().maskText(`see ${text} there`)
+        const masked = mask(`see ${text} there`)
         expect(masked.replace(/\p{Cf}/gu, '')).not.toContain(value)
       }),
       { numRuns: 500 },
@@ -149,7 +153,7 @@ describe('detecting', () => {
     for (const seed of seeds) {
       for (const filler of ['', 'a', '1', ' ']) {
         const text = filler === '' ? seed.repeat(40_000 / seed.length) : seed + filler.repeat(40_000)
-        expect(new Masker().maskText(text)).toBeTypeOf('string')
+        expect(mask(text)).toBeTypeOf('string')
       }
     }
   })

@@ -6,7 +6,8 @@ import { ChunkRestorer } from '../../src/core/pii/restore-stream.ts'
 const vault = new Map([
   ['<EMAIL_1>', 'ada@example.com'],
   ['<EMAIL_10>', 'bob@example.com'],
-  ['<IP_1>', '203.0.113.77'],
+  ['<CREDIT_CARD_1>', '4111 1111 1111 1111'],
+  ['<PHONE_1>', 'says "no" \\ or\nyes'],
   ['<SECRET_1>', 'a "quoted" \\ key\nin two lines'],
 ])
 
@@ -16,7 +17,22 @@ describe('restoring a text', () => {
     ['<email_1>', 'ada@example.com'],
     ['< EMAIL_1 >', 'ada@example.com'],
     ['<EMAIL 1>', 'ada@example.com'],
-    ['<ip address 1>', '203.0.113.77'],
+    ['<credit card 1>', '4111 1111 1111 1111'],
+    ['<CREDIT-CARD-1>', '4111 1111 1111 1111'],
+    ['<CREDIT_CARD>', '4111 1111 1111 1111'],
+    ['< CREDIT CARD >', '4111 1111 1111 1111'],
+    ['&lt;CREDIT_CARD&gt;', '4111 1111 1111 1111'],
+    ['<EMAIL_1/>', 'ada@example.com'],
+    ['\\<EMAIL\\_1\\>', 'ada@example.com'],
+    ['\\<CREDIT\\_CARD\\_1\\>', '4111 1111 1111 1111'],
+    ['EMAIL\\_1', 'ada@example.com'],
+    ['**<EMAIL_1>**', '**ada@example.com**'],
+    ['**EMAIL_1**', '**ada@example.com**'],
+    ['`EMAIL_1`', '`ada@example.com`'],
+    ['＜EMAIL_1＞', 'ada@example.com'],
+    ['〈email_1〉', 'ada@example.com'],
+    ["<EMAIL_1>'s", "ada@example.com's"],
+    ['C:\\Users\\<EMAIL_1>\\x', 'C:\\Users\\ada@example.com\\x'],
     ['\\u003cEMAIL_1\\u003e', 'ada@example.com'],
     ['\\u003CEMAIL_1\\u003E', 'ada@example.com'],
     ['&lt;EMAIL_1&gt;', 'ada@example.com'],
@@ -40,6 +56,10 @@ describe('restoring a text', () => {
     'email_1',
     '<EMAIL_01>',
     '<EMAIL>',
+    '<credit_card>',
+    'CREDIT_CARD',
+    '<CREDIT>',
+    '\\<EMAIL_2\\>',
     '< <',
   ])('leaves %j', (text) => {
     expect(restoreText(text, vault)).toBe(text)
@@ -68,16 +88,16 @@ describe('restoring a JSON document', () => {
   })
 
   it('keeps JSON valid, also the JSON inside strings of it', () => {
-    const inner = '{"key":"<SECRET_1>","list":["\\u003cSECRET_1\\u003e"]}'
+    const inner = '{"key":"<PHONE_1>","list":["\\u003cPHONE_1\\u003e","\\\\<PHONE\\\\_1\\\\>"]}'
     const json = JSON.stringify({
       choices: [{ message: { content: inner, tool_calls: [{ function: { name: 'f', arguments: inner } }] } }],
-      plain: 'key: <SECRET_1>',
+      plain: 'key: <PHONE_1>',
     })
     const restored = JSON.parse(restoreJson(json, vault))
-    const key = vault.get('<SECRET_1>')
+    const key = vault.get('<PHONE_1>')
     const message = restored.choices[0].message
-    expect(JSON.parse(message.content)).toEqual({ key, list: [key] })
-    expect(JSON.parse(message.tool_calls[0].function.arguments)).toEqual({ key, list: [key] })
+    expect(JSON.parse(message.content)).toEqual({ key, list: [key, key] })
+    expect(JSON.parse(message.tool_calls[0].function.arguments)).toEqual({ key, list: [key, key] })
     expect(restored.plain).toBe(`key: ${key}`)
   })
 
@@ -126,7 +146,7 @@ describe('restoring a stream', () => {
 
   it('gives the same tool-call arguments as the whole answer does, and valid JSON', () => {
     const value = fc.constantFrom(
-      '<SECRET_1>',
+      '<PHONE_1>',
       '<EMAIL_1>\\',
       'EMAIL_10',
       'x\nEMAIL_1',
@@ -150,6 +170,53 @@ describe('restoring a stream', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  it('gives JSON in an answer the same way as the whole answer does, and keeps it valid', () => {
+    const value = fc.constantFrom(
+      '<PHONE_1>',
+      '<EMAIL_1>\\',
+      'EMAIL_10',
+      'x\nPHONE_1',
+      '"',
+      '<',
+      'plain',
+      '\\<PHONE\\_1\\>',
+    )
+    const around = fc.constantFrom(['', ''], [' \n', '\n'], ['```json\n', '\n```'], ['', '\n{"a":1}'])
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 6 }), around, cuts, (values, [before, after], at) => {
+        const json = JSON.stringify({ values })
+        const content = before + json + after
+        const [choice] = streamed([
+          ...split(content, at).map((part) => delta(0, { content: part })),
+          delta(0, {}, 'stop'),
+        ])
+        const whole = JSON.parse(restoreJson(JSON.stringify({ content }), vault)).content as string
+        expect(choice?.content ?? '').toBe(whole)
+        const inner = whole.slice(before.length, whole.length - restoreText(after, vault).length)
+        expect(JSON.parse(inner)).toEqual({ values: values.map((one) => restoreText(one, vault)) })
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('takes no text for JSON that only begins like it', () => {
+    const key = vault.get('<PHONE_1>')
+    for (const text of ['[note] "<PHONE_1>"', '{name} "<PHONE_1>"', '[1] see "<PHONE_1>"', '"<PHONE_1>"']) {
+      expect(restoreText(text, vault)).toBe(text.replace('<PHONE_1>', () => key ?? ''))
+    }
+  })
+
+  it('restores the function call of the protocol before tool calls', () => {
+    const restorer = new ChunkRestorer(vault)
+    const parts = ['{"to":"<EMA', 'IL_1', '>","x":"EMAIL_1']
+    const chunks = parts.map((part) => delta(0, { function_call: { arguments: part } }))
+    const last = delta(0, {}, 'function_call')
+    const given = [...chunks, last].map(
+      (chunk) => JSON.parse(restorer.restore(chunk)).choices[0].delta.function_call?.arguments,
+    )
+    expect(given.join('')).toBe('{"to":"ada@example.com","x":"ada@example.com')
   })
 
   it('gives every piece out at once where no placeholder is open', () => {
@@ -201,6 +268,45 @@ describe('restoring a stream', () => {
     ]
     expect(chunks.map((chunk) => restorer.restore(chunk))).toEqual(chunks)
     expect(new ChunkRestorer(new Map()).restore('not even JSON')).toBe('not even JSON')
+  })
+})
+
+describe('secrets', () => {
+  const secrets = new Map([
+    ['<SECRET_1>', 'sk-1'],
+    ['<PASSWORD_1>', 'hunter2'],
+    ['<CVV_1>', '123'],
+    ['<EMAIL_1>', 'ada@example.com'],
+  ])
+  const said = '{"a":"<SECRET_1> PASSWORD_1 <cvv_1> <SECRET> <EMAIL_1>"}'
+  const kept = '{"a":"<SECRET_1> PASSWORD_1 <cvv_1> <SECRET> ada@example.com"}'
+  const shown = '{"a":"sk-1 hunter2 123 sk-1 ada@example.com"}'
+
+  it('come back in what the caller reads and never in what a tool is called with', () => {
+    const calls = [{ function: { name: 'f', arguments: said } }, { type: 'custom', custom: { name: 'g', input: said } }]
+    const message = { content: said, tool_calls: calls, function_call: { name: 'f', arguments: said } }
+    const restored = JSON.parse(restoreJson(JSON.stringify({ choices: [{ message }] }), secrets)).choices[0].message
+    expect(restored.content).toBe(shown)
+    expect(restored.tool_calls[0].function.arguments).toBe(kept)
+    expect(restored.tool_calls[1].custom.input).toBe(kept)
+    expect(restored.function_call.arguments).toBe(kept)
+  })
+
+  it('are held to that in streams', () => {
+    const restorer = new ChunkRestorer(secrets)
+    const fields = {
+      content: said,
+      tool_calls: [
+        { index: 0, function: { arguments: said } },
+        { index: 1, custom: { input: said } },
+      ],
+      function_call: { arguments: said },
+    }
+    const { delta: restored } = JSON.parse(restorer.restore(delta(0, fields, 'tool_calls'))).choices[0]
+    expect(restored.content).toBe(shown)
+    expect(restored.tool_calls[0].function.arguments).toBe(kept)
+    expect(restored.tool_calls[1].custom.input).toBe(kept)
+    expect(restored.function_call.arguments).toBe(kept)
   })
 })
 

@@ -1,33 +1,27 @@
-import { fold } from './fold.ts'
+import { findInBlobs } from './encoded-blobs.ts'
+import type { Entity } from './entities.ts'
+import { normalize, toOriginal } from './normalize.ts'
 import type { Finding } from './recognizer.ts'
-import { recognizers } from './registry.ts'
-import { Scan } from './scan.ts'
+import { recognizers, taggers } from './registry.ts'
+import type { Scan } from './scan.ts'
 
-/** Everything that the recognizers find in a text, in order and without overlaps. */
-export function detect(text: string): Finding[] {
-  if (shortWord.test(text)) return []
-  const folded = fold(text)
-  if (!folded) return joinOverlaps(findAll(text))
-  const { offsets } = folded
-  const findings = findAll(folded.text).map((finding) => ({
-    ...finding,
-    start: offsets[finding.start] ?? 0,
-    end: (offsets[finding.end - 1] ?? 0) + 1,
-  }))
-  return joinOverlaps(findings)
+/** Which entities to look for; all of them if nothing is said. */
+type Wanted = ReadonlySet<Entity> | null
+
+/** Everything that is found in a text, in order and without overlaps; offsets are those of the text as it was given. */
+export function detect(text: string, wanted: Wanted = null): Finding[] {
+  return isShortWord(text) ? [] : detectWithin(text, wanted, 0)
 }
-
-/** No finding is this short and without a digit or a sign; bodies are full of such keys and values. */
-const shortWord = /^[A-Za-z_ -]{0,14}$/
 
 /**
  * What is found in a value that has a name, such as a field of a form. The name counts as words before the value:
  * `4155552671` is a phone number under `phone` and perhaps nothing elsewhere.
  */
-export function detectNamed(name: string, value: string): Finding[] {
-  if (name === '' || value.length > longestNamedValue || shortWord.test(value)) return detect(value)
-  const lead = `${name.slice(-longestName)}: `
-  return detect(lead + value).flatMap((finding) =>
+export function detectNamed(name: string, value: string, wanted: Wanted = null): Finding[] {
+  if (name === '' || value.length > longestNamedValue) return detect(value, wanted)
+  if (isShortWord(value) && !tellsOfWords.test(name)) return []
+  const lead = leadOf(name)
+  return detectWithin(lead + value, wanted, 0).flatMap((finding) =>
     finding.end <= lead.length
       ? []
       : [{ ...finding, start: Math.max(0, finding.start - lead.length), end: finding.end - lead.length }],
@@ -38,10 +32,49 @@ export function detectNamed(name: string, value: string): Finding[] {
 const longestNamedValue = 80
 /** A name is read again with each value of a list, so a name without end would make reading quadratic. */
 const longestName = 40
+/** Bodies are full of keys and values such as `user` and `max_tokens`. A name has capitals, a password a name before it. */
+const shortWord = /^[a-z_]{0,14}$/
+/** Names of fields whose value may be any word. */
+const tellsOfWords = /pass|pwd|secret|token|key|credential|user|login|account|name|nick|author|owner|phrase|pin/i
 
-function findAll(text: string): Finding[] {
-  const scan = new Scan(text)
-  return recognizers.flatMap((recognizer) => recognizer.find(scan))
+function isShortWord(text: string): boolean {
+  return text.length <= 14 && shortWord.test(text)
+}
+
+/** `dateOfBirth` and `date_of_birth` are also read as the words that they are made of. */
+function leadOf(name: string): string {
+  const short = name.slice(-longestName)
+  const words = short.replace(/(?<=[a-z0-9])(?=[A-Z])/g, ' ').replace(/[_.-]+/g, ' ')
+  return words === short ? `${short}: ` : `${short} ${words}: `
+}
+
+/** A text in base64 may hold a text in base64. */
+const deepest = 2
+
+function detectWithin(original: string, wanted: Wanted, depth: number): Finding[] {
+  const { scan, layers } = normalize(original)
+  const findings = findAll(scan, wanted)
+  if (depth < deepest) {
+    findings.push(...findInBlobs(scan.text, (decoded) => detectWithin(decoded, wanted, depth + 1)))
+  }
+  const joined = joinOverlaps(findings)
+  return layers.length === 0 ? joined : toOriginal(original, layers, joined)
+}
+
+/**
+ * What is not wanted goes before overlaps are joined: a finding that is wanted must not lose its name to one that is
+ * not.
+ */
+function findAll(scan: Scan, wanted: Wanted): Finding[] {
+  const findings: Finding[] = []
+  for (const recognizer of recognizers) {
+    for (const finding of recognizer.find(scan)) if (!wanted || wanted.has(finding.entity)) findings.push(finding)
+  }
+  for (const tagger of taggers) {
+    if (wanted && !tagger.entities.some((entity) => wanted.has(entity))) continue
+    for (const finding of tagger.find(scan)) if (!wanted || wanted.has(finding.entity)) findings.push(finding)
+  }
+  return findings
 }
 
 /**

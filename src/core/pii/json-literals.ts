@@ -1,3 +1,5 @@
+import { endOfString } from './json-walk.ts'
+
 /** A string, a number or a key of a JSON document, and the key that it stands under, `''` if none. */
 interface JsonLiteral {
   readonly kind: 'string' | 'number' | 'key'
@@ -41,16 +43,6 @@ function nextSign(json: string, from: number): string {
   return json[index] ?? ''
 }
 
-/** The offset after the closing quote: the first that has an even number of backslashes before it. */
-function endOfString(json: string, start: number): number | null {
-  for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
-    let backslashes = 0
-    while (json[quote - 1 - backslashes] === '\\') backslashes += 1
-    if (backslashes % 2 === 0) return quote + 1
-  }
-  return null
-}
-
 function decode(literal: string): string | null {
   if (!literal.includes('\\')) return literal.slice(1, -1)
   try {
@@ -72,9 +64,4 @@ export function isJson(text: string): boolean {
   } catch {
     return false
   }
-}
-
-/** Whether a text is a JSON object or array; a single value is text like any other. */
-export function isJsonDocument(text: string): boolean {
-  return /^\s*[[{]/.test(text) && isJson(text)
 }

@@ -1,105 +1,221 @@
-import { isJson, mapJsonLiterals } from './json-literals.ts'
+import assert from 'node:assert/strict'
+import type { Endpoint } from '../vocabulary.ts'
+import type { TextPiece } from './detector.ts'
+import { isJson } from './json-literals.ts'
+import { type Leaf, type Shape, type Treatment, walkJson } from './json-walk.ts'
 import type { Masker } from './mask.ts'
+import { countEmbedded, isBinary, partsOfLink, readTextLink } from './media-links.ts'
+import type { Finding } from './recognizer.ts'
+import { chatRequest } from './request-shapes.ts'
 
-/**
- * How a field is treated. `keep`: the protocol needs its value as it is. `word`: text in which the protocol allows no
- * angle brackets. `json`: JSON in a string. A shape: the fields of the object, or of each object of the list, that are
- * treated in their own way. Every field that is named nowhere is text, with all that it contains: personal data can
- * hide anywhere, in fields of tomorrow too.
- */
-type Treatment = 'keep' | 'word' | 'json' | Shape
-interface Shape {
-  readonly [field: string]: Treatment
+type Findings = readonly (readonly Finding[])[]
+
+/** Pictures, sound and files that no detector reads. */
+export interface Media {
+  readonly images: number
+  readonly audio: number
+  readonly files: number
 }
 
-const called: Shape = { name: 'keep', arguments: 'json' }
-const call: Shape = { id: 'keep', type: 'keep', function: called, custom: { name: 'keep' } }
-const tool: Shape = { type: 'keep', function: { name: 'keep' }, custom: { name: 'keep' } }
-/** Pictures, sound and files are base64 or links to them; whether they may pass is a matter of policy, not of masking. */
-const part: Shape = {
-  type: 'keep',
-  image_url: 'keep',
-  input_audio: 'keep',
-  file: { file_data: 'keep', file_id: 'keep' },
-}
-const message: Shape = {
-  role: 'keep',
-  name: 'word',
-  content: part,
-  audio: 'keep',
-  tool_call_id: 'keep',
-  tool_calls: call,
-  function_call: called,
-}
-/** OpenAI's chat-completions request: platform.openai.com/docs/api-reference/chat/create. */
-const chatBody: Shape = {
-  model: 'keep',
-  messages: message,
-  tools: tool,
-  tool_choice: { ...tool, allowed_tools: { mode: 'keep', tools: tool } },
-  functions: called,
-  function_call: called,
-  response_format: { type: 'keep', json_schema: { name: 'keep' } },
-  logit_bias: 'keep',
+/** A stretch of a JSON text and what masking makes of it; null leaves it. */
+interface Place {
+  readonly start: number
+  readonly end: number
+  readonly mask: (findings: Findings, masker: Masker) => string | null
 }
 
 /**
- * Masks every string of a chat-completions body but those that the protocol needs: `model`, roles, ids, names of
- * functions, media. Keys are masked as well. Numbers are left, except inside tool-call arguments, where a card number
- * may be written as one. The same pass counts: `masker.counts` says what a body holds, also when it is sent on as it
- * was. The body itself is not changed; parts without findings are shared with it.
+ * The text that a JSON body holds, first to be looked at and then to be masked. All of it is found by the body's shape:
+ * strings, keys and numbers that the protocol does not need as they are. Works on the JSON text itself: what is not
+ * masked stays sign for sign, and no number loses a digit.
  */
-export function maskChatBody(body: unknown, masker: Masker): unknown {
-  reserveAll(body, masker)
-  return maskValue(body, chatBody, '', masker)
+export class BodyText {
+  /** The body without the fields that it was told to leave out. */
+  readonly asWritten: string
+  readonly #reader = new Reader()
+  readonly #places: readonly Place[]
+
+  /** `without`: fields of the outermost object. @throws SyntaxError where the text is no JSON. */
+  constructor(json: string, shape: Shape, options: { without?: readonly string[] } = {}) {
+    const without = new Set(options.without)
+    this.asWritten = without.size === 0 ? json : withoutFields(json, without)
+    this.#places = this.#reader.read(this.asWritten, shape)
+  }
+
+  /** What detectors are shown, in an order that depends on the body alone. A short text that comes again is one piece. */
+  get pieces(): readonly TextPiece[] {
+    return this.#reader.pieces
+  }
+
+  get media(): Media {
+    return this.#reader.media
+  }
+
+  get hasMedia(): boolean {
+    const { images, audio, files } = this.media
+    return images + audio + files > 0
+  }
+
+  /**
+   * `findings` are those of `pieces`, a list for each: what has none was not looked at, and nothing may pass for clean.
+   * The same text as `asWritten` when nothing is masked.
+   */
+  mask(findings: Findings, masker: Masker): string {
+    assert.equal(findings.length, this.pieces.length, 'every piece must have been looked at')
+    if (!this.#reader.hasCredentials && findings.every((found) => found.length === 0)) return this.asWritten
+    for (const { text } of this.pieces) masker.reserve(text)
+    for (const text of this.#reader.kept) masker.reserve(text)
+    return rewrite(this.asWritten, this.#places, findings, masker)
+  }
 }
 
-function reserveAll(value: unknown, masker: Masker): void {
-  if (typeof value === 'string') masker.reserve(value)
-  else if (Array.isArray(value)) for (const item of value) reserveAll(item, masker)
-  else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
-      masker.reserve(key)
-      reserveAll(item, masker)
+const shapes: Readonly<Record<Endpoint, Shape>> = { '/v1/chat/completions': chatRequest }
+
+/** The text of a request to one of our endpoints. */
+export function textOf(endpoint: Endpoint, json: string, options: { without?: readonly string[] } = {}): BodyText {
+  return new BodyText(json, shapes[endpoint], options)
+}
+
+function rewrite(json: string, places: readonly Place[], findings: Findings, masker: Masker): string {
+  let rewritten = ''
+  let from = 0
+  for (const { start, end, mask } of places) {
+    const masked = mask(findings, masker)
+    if (masked === null) continue
+    rewritten += json.slice(from, start) + masked
+    from = end
+  }
+  return from === 0 ? json : rewritten + json.slice(from)
+}
+
+/** Cuts fields out of an object, each with the comma before or after it. */
+function withoutFields(json: string, names: ReadonlySet<string>): string {
+  const members = walkJson(json, 'keep', () => {})
+  const kept = members.filter(({ name }) => !names.has(name))
+  if (kept.length === members.length) return json
+  return `{${kept.map(({ start, end }) => json.slice(start, end).trimEnd()).join(',')}}`
+}
+
+/** Takes a body apart into places, and numbers the texts in them. */
+class Reader {
+  readonly pieces: TextPiece[] = []
+  /** Words that the protocol needs: they stay, and no placeholder may look like one of them. */
+  readonly kept: string[] = []
+  readonly media = { images: 0, audio: 0, files: 0 }
+  /** A link has a name and password in it, which no detector needs to find. */
+  hasCredentials = false
+  readonly #known = new Map<string, number>()
+
+  read(json: string, treatment: Treatment): Place[] {
+    const places: Place[] = []
+    walkJson(json, treatment, (leaf) => {
+      const mask = this.#readLeaf(leaf)
+      if (mask) places.push({ start: leaf.start, end: leaf.end, mask })
+    })
+    return places
+  }
+
+  #readLeaf(leaf: Leaf): Place['mask'] | null {
+    const { kind, text, name, treatment } = leaf
+    if (kind === 'number') {
+      const isOurs = treatment !== 'keep' && treatment !== 'opaque' && treatment !== 'label' && mayBeData(text, name)
+      return isOurs ? this.#readText(name, text) : null
+    }
+    if (treatment === 'keep' || treatment === 'opaque') {
+      if (text.length <= longestKept) this.kept.push(text)
+      return null
+    }
+    if (text === '') return null
+    if (treatment === 'word') return this.#readText('', text, 'word')
+    if (kind === 'key') return this.#readText('', text)
+    if (treatment === 'json' && isJson(text)) return this.#readJson(text)
+    if (treatment === 'image' || treatment === 'audio' || treatment === 'file') return this.#readLink(text, treatment)
+    if (isBinary(text)) {
+      this.media.files += 1
+      // A session token is as long as a small picture; no detector is made for more.
+      if (text.length > longestToken) return null
+    }
+    this.#countEmbedded(text)
+    return this.#readText(name, text)
+  }
+
+  #readText(name: string, text: string, form: 'text' | 'word' = 'text'): Place['mask'] {
+    const index = this.#number(name, text)
+    return (findings, masker) => {
+      const found = findings[index]
+      if (!found || found.length === 0) return null
+      const masked = masker.mask(text, found, form)
+      return masked === text ? null : JSON.stringify(masked)
     }
   }
-}
 
-function maskValue(value: unknown, treatment: Treatment | undefined, name: string, masker: Masker): unknown {
-  if (treatment === 'keep') return value
-  if (typeof value === 'string') return maskString(value, treatment, name, masker)
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) {
-    const masked = value.map((item) => maskValue(item, treatment, name, masker))
-    return masked.every((item, index) => item === value[index]) ? value : masked
+  /** JSON in a string stays JSON: what is masked is what its strings say, not how they are written. */
+  #readJson(json: string): Place['mask'] {
+    const places = this.read(json, 'text')
+    return (findings, masker) => {
+      const masked = rewrite(json, places, findings, masker)
+      return masked === json ? null : JSON.stringify(masked)
+    }
   }
-  return maskObject(value, typeof treatment === 'object' ? treatment : {}, masker)
+
+  #readLink(link: string, kind: 'image' | 'audio' | 'file'): Place['mask'] | null {
+    const data = readTextLink(link)
+    if (data) {
+      const index = this.#number('', data.text)
+      return (findings, masker) => {
+        const masked = masker.mask(data.text, findings[index] ?? [])
+        return masked === data.text ? null : JSON.stringify(data.head + Buffer.from(masked).toString('base64'))
+      }
+    }
+    if (kind === 'image') this.media.images += 1
+    else if (kind === 'audio') this.media.audio += 1
+    else this.media.files += 1
+    const parts = partsOfLink(link).map((part) => {
+      const index = part.isCredentials ? -1 : this.#number('', link.slice(part.start, part.end))
+      return { ...part, index }
+    })
+    if (parts.length === 0) return null
+    this.hasCredentials ||= parts.some((part) => part.isCredentials)
+    return (findings, masker) => {
+      const found = parts.flatMap(({ start, end, isCredentials, index }): Finding[] => {
+        if (isCredentials) return [{ start, end, entity: 'PASSWORD', score: 1 }]
+        return (findings[index] ?? []).map((one) => ({ ...one, start: one.start + start, end: one.end + start }))
+      })
+      const masked = masker.mask(link, found)
+      return masked === link ? null : JSON.stringify(masked)
+    }
+  }
+
+  #countEmbedded(text: string): void {
+    const { images, audio, files } = countEmbedded(text)
+    this.media.images += images
+    this.media.audio += audio
+    this.media.files += files
+  }
+
+  /** The number of the piece; keys and short values of long lists come again and again. */
+  #number(name: string, text: string): number {
+    if (text.length > longestShared) return this.pieces.push({ name, text }) - 1
+    const id = `${name}\n${text}`
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
+    const index = this.pieces.push({ name, text }) - 1
+    this.#known.set(id, index)
+    return index
+  }
 }
 
-function maskObject(value: object, shape: Shape, masker: Masker): object {
-  let isChanged = false
-  const entries = Object.entries(value).map(([key, item]) => {
-    const isNamed = Object.hasOwn(shape, key)
-    const masked = [
-      isNamed ? key : masker.maskText(key),
-      maskValue(item, isNamed ? shape[key] : undefined, key, masker),
-    ]
-    isChanged ||= masked[0] !== key || masked[1] !== item
-    return masked
-  })
-  return isChanged ? Object.fromEntries(entries) : value
+/** Data is full of small numbers, and few are anybody's: to look at each would take longer than all the rest. */
+function mayBeData(number: string, name: string): boolean {
+  return number.replace(/\D/g, '').length >= fewestDigits || tellsOfSmallNumbers.test(name)
 }
 
-function maskString(text: string, treatment: Treatment | undefined, name: string, masker: Masker): string {
-  if (treatment === 'word') return masker.maskWord(text)
-  if (treatment === 'json' && isJson(text)) return maskJson(text, masker)
-  return masker.maskText(text, name)
-}
+const fewestDigits = 5
+/** Names of ages, card security codes, PINs and postcodes, in the languages of the recognizers. */
+const tellsOfSmallNumbers =
+  /age|alter|edad|idade|et[aà]|leeftijd|alder|wiek|cv[cv]|cid|csc|pin|code|pass|secur|zip|post|plz|birth|year|account/i
 
-/** JSON in a string stays JSON: what is masked is what its strings say, not how they are written. */
-function maskJson(json: string, masker: Masker): string {
-  return mapJsonLiterals(json, ({ kind, text, under }) => {
-    const masked = masker.maskText(text, kind === 'key' ? '' : under)
-    return masked === text ? null : masked
-  })
-}
+const longestToken = 16_384
+const longestShared = 64
+/** A longer word of the protocol's is base64. */
+const longestKept = 200

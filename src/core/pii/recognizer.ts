@@ -24,3 +24,10 @@ export interface Recognizer {
   readonly examples: { readonly finds: readonly string[]; readonly ignores: readonly string[] }
   find(scan: Scan): Finding[]
 }
+
+/** Finds several kinds of things by how words stand together, as one must to know names. Pure and linear as well. */
+export interface Tagger {
+  /** What it can find; where none of it is wanted, it is not asked. */
+  readonly entities: readonly Entity[]
+  find(scan: Scan): Finding[]
+}

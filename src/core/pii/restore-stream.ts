@@ -1,15 +1,23 @@
-import { encodeInJson } from './json-literals.ts'
-import { PlaceholderReader } from './placeholders.ts'
-import { TextRestorer } from './text-restorer.ts'
+import type { PlaceholderReader } from './placeholders.ts'
+import { VaultReaders } from './restore.ts'
+import { type TextKind, TextRestorer } from './text-restorer.ts'
+
+interface Called {
+  [field: string]: unknown
+  arguments?: string | null
+  input?: string | null
+}
 
 interface CallDelta {
   index?: number
-  function?: { arguments?: string | null }
+  function?: Called
+  custom?: Called
 }
 
 interface Delta {
   [field: string]: unknown
   tool_calls?: CallDelta[] | null
+  function_call?: Called | null
 }
 
 interface Choice {
@@ -21,6 +29,12 @@ interface Choice {
 /** The text of an answer. `reasoning` is OpenRouter's and vLLM's name for `reasoning_content`. */
 const textFields = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const
 
+/** A text that is still coming, and how its rest is put into a delta. */
+interface Open {
+  readonly restorer: TextRestorer
+  readonly append: (delta: Delta, rest: string) => void
+}
+
 /**
  * Restores the chunks of one streamed chat: one chunk out for each chunk in, so that sequence numbers stay, and the same
  * chunks out for the same chunks in. A text that ends in what may be the start of a placeholder is held back, never
@@ -28,18 +42,18 @@ const textFields = ['content', 'refusal', 'reasoning_content', 'reasoning'] as c
  * carries the `finish_reason`.
  */
 export class ChunkRestorer {
-  readonly #reader: PlaceholderReader
+  readonly #readers: VaultReaders
   /** By choice, and within it by field or tool call. */
-  readonly #texts = new Map<string, TextRestorer>()
+  readonly #choices = new Map<number, Map<string, Open>>()
   #isChanged = false
 
   constructor(vault: ReadonlyMap<string, string>) {
-    this.#reader = new PlaceholderReader(vault)
+    this.#readers = new VaultReaders(vault)
   }
 
   /** `chunkJson` is one `chat.completion.chunk`; it comes back as it is when nothing in it changes. */
   restore(chunkJson: string): string {
-    if (this.#reader.isEmpty) return chunkJson
+    if (this.#readers.text.isEmpty) return chunkJson
     const chunk = JSON.parse(chunkJson) as { choices?: Choice[] | null } | null
     this.#isChanged = false
     for (const choice of chunk?.choices ?? []) this.#restoreChoice(choice)
@@ -47,51 +61,75 @@ export class ChunkRestorer {
   }
 
   #restoreChoice(choice: Choice): void {
-    const place = String(choice.index ?? 0)
+    const index = choice.index ?? 0
+    const opened = this.#choices.get(index) ?? new Map<string, Open>()
+    this.#choices.set(index, opened)
     const delta = choice.delta ?? {}
     for (const field of textFields) {
       const text = delta[field]
-      if (typeof text === 'string') delta[field] = this.#push(`${place} ${field}`, text)
+      if (typeof text !== 'string') continue
+      delta[field] = this.#push(opened, field, text, this.#readers.text, 'answer', (last, rest) => {
+        last[field] = (typeof last[field] === 'string' ? last[field] : '') + rest
+      })
     }
-    for (const call of delta.tool_calls ?? []) {
-      const text = call.function?.arguments
-      if (!call.function || typeof text !== 'string') continue
-      call.function.arguments = this.#push(`${place} call ${call.index ?? 0}`, text)
+    // The protocol before tool calls had one function call to an answer.
+    this.#restoreCalled(opened, 'function_call', delta.function_call, (last) => (last.function_call ??= {}))
+    for (const { index: number = 0, function: called, custom } of delta.tool_calls ?? []) {
+      this.#restoreCalled(opened, `call ${number}`, called, (last) => (callIn(last, number).function ??= {}))
+      this.#restoreCalled(opened, `custom ${number}`, custom, (last) => (callIn(last, number).custom ??= {}))
     }
-    if (typeof choice.finish_reason === 'string') this.#finish(place, delta)
+    if (typeof choice.finish_reason === 'string') this.#finish(opened, delta)
     if (Object.keys(delta).length > 0) choice.delta = delta
   }
 
-  #push(key: string, text: string): string {
-    const restorer =
-      this.#texts.get(key) ?? new TextRestorer(this.#reader, key.includes(' call ') ? encodeInJson : same)
-    this.#texts.set(key, restorer)
-    const restored = restorer.push(text)
+  #restoreCalled(
+    opened: Map<string, Open>,
+    key: string,
+    called: Called | null | undefined,
+    calledIn: (delta: Delta) => Called,
+  ): void {
+    for (const field of ['arguments', 'input'] as const) {
+      const text = called?.[field]
+      if (!called || typeof text !== 'string') continue
+      const kind = field === 'arguments' ? 'arguments' : 'answer'
+      called[field] = this.#push(opened, `${key} ${field}`, text, this.#readers.calls, kind, (last, rest) => {
+        const holder = calledIn(last)
+        holder[field] = (holder[field] ?? '') + rest
+      })
+    }
+  }
+
+  #push(
+    opened: Map<string, Open>,
+    key: string,
+    text: string,
+    reader: PlaceholderReader,
+    kind: TextKind,
+    append: Open['append'],
+  ): string {
+    const open = opened.get(key) ?? { restorer: new TextRestorer(reader, kind), append }
+    opened.set(key, open)
+    const restored = open.restorer.push(text)
     this.#isChanged ||= restored !== text
     return restored
   }
 
   /** Adds to the last delta of a choice what its texts still hold. */
-  #finish(place: string, delta: Delta): void {
-    for (const [key, restorer] of this.#texts) {
-      if (!key.startsWith(`${place} `)) continue
+  #finish(opened: Map<string, Open>, delta: Delta): void {
+    for (const { restorer, append } of opened.values()) {
       const rest = restorer.isHolding ? restorer.end() : ''
-      this.#texts.delete(key)
       if (rest === '') continue
       this.#isChanged = true
-      const field = key.slice(place.length + 1)
-      if (field.startsWith('call ')) addToCall(delta, Number(field.slice(5)), rest)
-      else delta[field] = (typeof delta[field] === 'string' ? delta[field] : '') + rest
+      append(delta, rest)
     }
+    opened.clear()
   }
 }
 
-function addToCall(delta: Delta, index: number, rest: string): void {
+function callIn(delta: Delta, index: number): CallDelta {
   const known = delta.tool_calls?.find((call) => (call.index ?? 0) === index)
-  if (known) known.function = { ...known.function, arguments: (known.function?.arguments ?? '') + rest }
-  else delta.tool_calls = [...(delta.tool_calls ?? []), { index, function: { arguments: rest } }]
-}
-
-function same(original: string): string {
-  return original
+  if (known) return known
+  const call = { index }
+  delta.tool_calls = [...(delta.tool_calls ?? []), call]
+  return call
 }

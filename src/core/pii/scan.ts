@@ -13,8 +13,8 @@ export interface Run {
 export class Scan {
   readonly text: string
   #words: readonly (WordHits | undefined)[] | null = null
-  #groups: Run[][] | null = null
-  #codes: Run[] | null = null
+  #runs: Runs | null = null
+  #groups: (readonly Run[] | undefined)[] | null = null
 
   constructor(text: string) {
     this.text = text
@@ -22,14 +22,25 @@ export class Scan {
 
   /** Where maximal runs of exactly so many digits start and end, in order. */
   digitGroups(length: number): readonly Run[] {
-    this.#groups ??= findDigitGroups(this.text)
-    return this.#groups[length] ?? none
+    this.#runs ??= findRuns(this.text)
+    this.#groups ??= []
+    const known = this.#groups[length]
+    if (known) return known
+    const groups: Run[] = []
+    const { digits } = this.#runs
+    for (let index = 0; index < digits.length; index += 2) {
+      const start = digits[index] ?? 0
+      const end = digits[index + 1] ?? 0
+      if (end - start === length) groups.push({ start, end })
+    }
+    this.#groups[length] = groups
+    return groups
   }
 
   /** Maximal runs of ASCII letters and digits that have at least one of each, in order. */
   get codes(): readonly Run[] {
-    this.#codes ??= findCodes(this.text)
-    return this.#codes
+    this.#runs ??= findRuns(this.text)
+    return this.#runs.codes
   }
 
   /** Where the words of a set stand. */
@@ -48,8 +59,7 @@ export class Scan {
     const last = countUpTo(ends, index) - 1
     const end = ends[last]
     if (end === undefined || index - end > distance) return false
-    const newline = this.text.indexOf('\n', end)
-    return newline === -1 || newline >= index
+    return !this.text.slice(end, index).includes('\n')
   }
 
   /** Whether a word of the set stands within `distance` signs before or after a stretch. */
@@ -65,7 +75,6 @@ export class Scan {
   }
 }
 
-const none: readonly Run[] = []
 const noHits: WordHits = { starts: [], ends: [] }
 
 /** How many of the sorted numbers are at most `limit`. */
@@ -80,40 +89,42 @@ function countUpTo(sorted: readonly number[], limit: number): number {
   return low
 }
 
-function findDigitGroups(text: string): Run[][] {
-  const groups: Run[][] = []
-  for (let index = 0; index < text.length; index += 1) {
-    if (!isDigit(text.charCodeAt(index))) continue
-    const start = index
-    while (isDigit(text.charCodeAt(index + 1))) index += 1
-    const end = index + 1
-    const length = end - start
-    const group = groups[length] ?? []
-    groups[length] = group
-    group.push({ start, end })
-  }
-  return groups
+interface Runs {
+  /** Start and end of each run of digits, one after the other. */
+  readonly digits: readonly number[]
+  readonly codes: readonly Run[]
 }
 
-function findCodes(text: string): Run[] {
+/** One pass for both: most signs of most texts are small letters, so those are passed over first. */
+function findRuns(text: string): Runs {
+  const digits: number[] = []
   const codes: Run[] = []
-  for (let index = 0; index < text.length; index += 1) {
-    let digits = 0
+  const { length } = text
+  for (let index = 0; index < length; index += 1) {
+    let kind = kinds[text.charCodeAt(index)] ?? 0
+    if (kind === 0) continue
     const start = index
-    for (let unit = text.charCodeAt(index); ; unit = text.charCodeAt(index)) {
-      if (isDigit(unit)) digits += 1
-      else if (!isAsciiLetter(unit)) break
-      index += 1
+    const digitsBefore = digits.length
+    let hasLetter = false
+    for (; kind !== 0; kind = kinds[text.charCodeAt(index)] ?? 0) {
+      if (kind === letter) {
+        hasLetter = true
+        index += 1
+        continue
+      }
+      digits.push(index)
+      while (kinds[text.charCodeAt(index)] === digit) index += 1
+      digits.push(index)
     }
-    if (digits > 0 && digits < index - start) codes.push({ start, end: index })
+    if (hasLetter && digits.length > digitsBefore) codes.push({ start, end: index })
   }
-  return codes
+  return { digits, codes }
 }
 
-function isDigit(unit: number): boolean {
-  return unit >= 48 && unit <= 57
-}
-
-function isAsciiLetter(unit: number): boolean {
-  return (unit >= 97 && unit <= 122) || (unit >= 65 && unit <= 90)
-}
+const digit = 1
+const letter = 2
+/** What kind of sign a UTF-16 unit is; nothing past its end. */
+const kinds = new Uint8Array(128)
+kinds.fill(digit, 48, 58)
+kinds.fill(letter, 65, 91)
+kinds.fill(letter, 97, 123)

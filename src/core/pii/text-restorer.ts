@@ -1,5 +1,9 @@
-import { encodeInJson } from './json-literals.ts'
+import { encodeInJson, isJson } from './json-literals.ts'
+import { JsonPrefix } from './json-prefix.ts'
 import { type PlaceholderReader, placeholderStart } from './placeholders.ts'
+
+/** `arguments` are JSON by the protocol. An `answer` is taken for JSON as long as it reads like it; a `text` is none. */
+export type TextKind = 'answer' | 'arguments' | 'text'
 
 /**
  * Puts originals back into a text that comes in pieces. Joined, the output is the same however the text is cut: what may
@@ -7,15 +11,16 @@ import { type PlaceholderReader, placeholderStart } from './placeholders.ts'
  */
 export class TextRestorer {
   readonly #reader: PlaceholderReader
-  readonly #encode: (original: string) => string
+  /** Null where the text is JSON by the protocol. */
+  readonly #json: JsonPrefix | null
   #held = ''
   /** The sign in front of what is held, `''` where a word cannot go on. */
   #before = ''
 
-  /** `encode` writes an original as the text around it needs it; `encodeInJson` says that the text is JSON. */
-  constructor(reader: PlaceholderReader, encode: (original: string) => string) {
+  constructor(reader: PlaceholderReader, kind: TextKind) {
     this.#reader = reader
-    this.#encode = encode
+    this.#json = kind === 'arguments' ? null : new JsonPrefix()
+    if (kind === 'text') this.#json?.reject()
   }
 
   get isHolding(): boolean {
@@ -41,19 +46,25 @@ export class TextRestorer {
     let from = 0
     let done = 0
     for (let at = nextStart(text, 0); at < text.length; at = nextStart(text, done)) {
+      this.#json?.read(text, done, at)
       const before = at === done ? this.#before : (text[at - 1] ?? '')
       const reading = this.#reader.read(source, at, before)
       if (reading === 'open') return this.#hold(text, at, before, restored + text.slice(from, at))
       if (reading) {
         restored += text.slice(from, at) + this.#encode(reading.original)
+        if (this.#json?.isInString === false) this.#json.reject()
         done = reading.end
         from = done
         this.#before = text[done - 1] ?? ''
       } else {
-        done = at + this.#unitLength(text, at)
-        this.#before = this.#endsWord(text, at) ? '' : (text[at] ?? '')
+        // In JSON a backslash and the sign after it are one: the sign is not the start of anything.
+        const isEscape = text[at] === '\\' && (this.#json?.isInString ?? true)
+        done = at + (isEscape ? 2 : 1)
+        this.#before = isEscape && text[at + 1] !== 'u' ? '' : (text[at] ?? '')
+        this.#json?.read(text, at, done)
       }
     }
+    this.#json?.read(text, done, text.length)
     return this.#hold(
       text,
       text.length,
@@ -68,18 +79,18 @@ export class TextRestorer {
     return restored
   }
 
-  /** In JSON a backslash and the sign after it are one: the sign is not the start of anything. */
-  #unitLength(text: string, at: number): number {
-    return this.#isEscape(text, at) ? 2 : 1
+  #encode(original: string): string {
+    if (!this.#json) return encodeInJson(original)
+    return this.#json.isInString ? fitIntoJson(original) : original
   }
+}
 
-  #endsWord(text: string, at: number): boolean {
-    return this.#isEscape(text, at) && text[at + 1] !== 'u'
-  }
-
-  #isEscape(text: string, at: number): boolean {
-    return this.#encode === encodeInJson && text[at] === '\\'
-  }
+/**
+ * An answer that is JSON stays JSON. An original that was itself taken from inside a JSON text has its escapes already;
+ * one with a line end or a quote would end the string it stands in.
+ */
+function fitIntoJson(original: string): string {
+  return isJson(`"${original}"`) ? original : encodeInJson(original)
 }
 
 function nextStart(text: string, from: number): number {

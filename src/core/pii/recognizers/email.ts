@@ -1,4 +1,5 @@
 import type { Finding, Recognizer } from '../recognizer.ts'
+import { joinWidest } from '../widest.ts'
 
 // The search starts at the `@`, which is rare, and looks back from there. All quantifiers are bounded: a pattern that
 // cannot backtrack without limit cannot be made to hang. Letters and marks of all scripts, because addresses may have
@@ -43,6 +44,6 @@ export const email: Recognizer = {
       if (lookalike.test(rest)) continue
       findings.push({ start: index - before.length, end: index + rest.length, entity: 'EMAIL', score: 0.95 })
     }
-    return findings
+    return joinWidest(findings)
   },
 }
