@@ -1,12 +1,15 @@
 import { Command, CommanderError } from 'commander'
 import { version } from '../version.ts'
+import { registerAuditCommand } from './audit.ts'
 import { registerChatCommand } from './chat.ts'
 import { registerConfigCommand } from './config.ts'
 import { registerDoctorCommand } from './doctor.ts'
 import { registerJobsCommand } from './jobs.ts'
+import { registerMaskCommand } from './mask.ts'
 import { registerRoleCommands } from './roles.ts'
 import { registerSubmitCommand } from './submit.ts'
 import { registerUpCommand } from './up.ts'
+import { registerUsageCommand } from './usage.ts'
 
 /** Exit codes of every command: 0, 1 (failed) or 2 (wrong use). */
 export async function main(args: readonly string[]): Promise<void> {
@@ -20,6 +23,9 @@ export async function main(args: readonly string[]): Promise<void> {
   registerSubmitCommand(program)
   registerChatCommand(program)
   registerJobsCommand(program)
+  registerMaskCommand(program)
+  registerUsageCommand(program)
+  registerAuditCommand(program)
   registerConfigCommand(program)
   registerDoctorCommand(program)
   try {

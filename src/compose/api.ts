@@ -1,15 +1,24 @@
+import { resolve } from 'node:path'
+import type { Redis } from 'ioredis'
+import { FileArchiveReader } from '../archive/archive-reader.ts'
 import { BrokerError } from '../core/errors.ts'
-import type { Tenant } from '../core/tenant.ts'
 import { EventHub } from '../delivery/event-hub.ts'
 import { createUrlGuard, UrlGuardError } from '../delivery/url-guard.ts'
+import { AdminKey } from '../http/admin-key.ts'
 import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
+import type { AdminDeps } from '../http/routes/admin.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
+import { RedisRecordTail } from '../store/record-stream.ts'
 import { untilReady } from '../store/redis.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
+import { RedisRateLimiter } from '../store/redis-limits.ts'
+import { RedisUsageReader } from '../store/usage-rollups.ts'
 import { version } from '../version.ts'
-import { connect, createCatalogue, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import { rateLimitsOf } from './budgets.ts'
+import { createJudging, type Judging } from './judging.ts'
+import { connect, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
 
 /** How stale the number of open jobs may be that admission goes by, in milliseconds. */
 const openJobsRefreshMs = 500
@@ -49,22 +58,27 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   const checkReady = async () => {
     await translateRedisErrors(redis.ping())
   }
+  const judging = createJudging(runtime, redis)
+  const limits = rateLimitsOf(config)
   const app = await buildApp(
     {
       accept: {
         store,
         queues,
-        catalogue: createCatalogue(config),
+        ...judging,
+        limiter: new RedisRateLimiter(redis),
+        rateLimitsOf: (tenant) => limits.get(tenant) ?? null,
         metrics: telemetry.metrics,
         openJobs: () => openJobs,
         maxOpenJobs: config.server.max_open_jobs,
         defaultDeadlineMs: config.deadlines,
         checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
-        now: Date.now,
         tracing: telemetry.tracing,
         auditsOnArrival: runtime.shared !== undefined,
       },
       store,
+      auditing: judging.auditing,
+      admin: createAdmin(runtime, redis, judging),
       hub,
       keyRing: createKeyRing(runtime),
       telemetry,
@@ -90,17 +104,28 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
       await app.close()
       clearTimeout(cut)
       await queues.close()
+      await judging.close()
       subscriber.disconnect()
       redis.disconnect()
     },
   }
 }
 
+function createAdmin({ adminKey, config }: Runtime, redis: Redis, judging: Judging): AdminDeps {
+  return {
+    adminKey: adminKey === null ? null : new AdminKey(adminKey),
+    usage: new RedisUsageReader(redis),
+    budgets: judging.budgetStates,
+    archive: new FileArchiveReader(resolve(config.data_dir)),
+    tail: new RedisRecordTail(redis),
+  }
+}
+
 function createKeyRing({ config }: Runtime): KeyRing {
   const keyRing = new KeyRing()
   for (const [name, { keys, sensitivity, models, webhook_secret }] of Object.entries(config.tenants)) {
-    const tenant: Tenant = { name, sensitivity, models, hasWebhookSecret: webhook_secret !== undefined }
-    for (const key of keys) keyRing.add(key.reveal(), tenant)
+    const tenant = { name, sensitivity, models, hasWebhookSecret: webhook_secret !== undefined }
+    for (const { name: keyName, key } of keys) keyRing.add({ key: key.reveal(), name: keyName }, tenant)
   }
   return keyRing
 }

@@ -2,34 +2,33 @@ import { auditJob } from '../pipeline/audit-job.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { LaneConsumer } from '../queue/lane-consumer.ts'
 import { intakeQueues } from '../queue/lane-names.ts'
-import {
-  connect,
-  createCatalogue,
-  createStore,
-  disconnect,
-  type RunningRole,
-  type Runtime,
-  requireVaultKey,
-} from './runtime.ts'
+import { createJudging } from './judging.ts'
+import { connect, createStore, disconnect, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
 
 /** Auditing is computing: more at once than this only takes turns on one core. */
 const concurrency = 64
 
+export interface AuditorOptions {
+  /** How long a job waits before a detector that failed is asked for the second time; doubles from then on. */
+  readonly detectorWaitMs?: number | undefined
+}
+
 /** Takes jobs from the intake queues, decides about them, and hands them to lanes. */
-export async function startAuditor(runtime: Runtime): Promise<RunningRole> {
+export async function startAuditor(runtime: Runtime, options: AuditorOptions = {}): Promise<RunningRole> {
   requireVaultKey(runtime, 'auditor')
   const { config, telemetry, log } = runtime
   const redis = connect(runtime, 'worker')
   const store = createStore(runtime, redis)
   const queues = new BullmqQueues(redis, runtime.shared?.ring)
-  const catalogue = createCatalogue(config)
+  const judging = createJudging(runtime, redis)
+  const deps = { ...judging, store, queues, telemetry, log, ...options }
   const consumer = new LaneConsumer({
     redis,
     blocking: connect(runtime, 'blocking'),
     queues: intakeQueues(),
     concurrency,
     leaseMs: config.leases.duration,
-    handle: (entry) => auditJob(entry, { store, queues, catalogue, telemetry, log }),
+    handle: (entry) => auditJob(entry, deps),
     log,
   })
   await consumer.start()
@@ -45,6 +44,7 @@ export async function startAuditor(runtime: Runtime): Promise<RunningRole> {
     async stop(graceMs) {
       await consumer.stop(graceMs)
       await queues.close()
+      await judging.close()
       disconnect(runtime, redis)
     },
   }

@@ -8,6 +8,8 @@ import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { startWebhookWorker, WebhookQueue } from '../queue/webhook-queue.ts'
 import { Outbox, type OutboxRow } from '../store/outbox.ts'
 import { version } from '../version.ts'
+import { startAccounting } from './accounting.ts'
+import { createAuditing } from './auditing.ts'
 import {
   connect,
   createCatalogue,
@@ -26,7 +28,7 @@ const maxDeliveryAttempts = 10
 
 /** Sends webhooks and keeps house: expires overdue jobs, finds stranded ones, trims indexes. */
 export async function startCourier(runtime: Runtime): Promise<RunningRole> {
-  requireVaultKey(runtime, 'courier')
+  const vaultKey = requireVaultKey(runtime, 'courier')
   const { config, telemetry, log } = runtime
   const redis = connect(runtime, 'worker')
   const blocking = connect(runtime, 'blocking')
@@ -41,11 +43,14 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     userAgent: `Sluice/${version}`,
   })
   const secretOf = (tenant: string) => config.tenants[tenant]?.webhook_secret?.reveal()
+  const auditing = createAuditing(config, vaultKey.current, log)
+  const budgetWebhookOf = (tenant: string) => config.tenants[tenant]?.budget_webhook
+  const accounting = startAccounting(runtime, { redis, store, queues, webhooks, vaultKey: vaultKey.current })
   const worker = startWebhookWorker({
     redis,
     concurrency: webhookConcurrency,
     leaseMs: config.leases.duration,
-    deliver: (entry) => deliverWebhook(entry, { store, sender, secretOf, telemetry, log }),
+    deliver: (entry) => deliverWebhook(entry, { store, auditing, sender, secretOf, budgetWebhookOf, telemetry, log }),
     retryDelayMs: (attempts) => nextDeliveryDelayMs(attempts, Math.random()) ?? 0,
     log,
   })
@@ -67,6 +72,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     await expireJobs({ store, catalogue, metrics: telemetry.metrics, nowMs })
     await requeueStranded({ store, queues, log, nowMs })
     for (const row of await outbox.taken()) await handOn(row, { webhooks, outbox })
+    await accounting.keepBooks()
   }
   const trim = async () => {
     const keptMs = Math.max(...Object.values(config.deadlines)) + config.retention.results
@@ -88,6 +94,8 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       blocking.disconnect()
       await Promise.race([pump, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      await accounting.stop()
+      await auditing.close()
       await sender.close()
       await Promise.all([webhooks.close(), queues.close()])
       disconnect(runtime, redis)
@@ -98,7 +106,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
 /** Hands an event on to the queue of webhooks. A courier that dies in the middle leaves its row to the next one. */
 export async function handOn(row: OutboxRow, to: { webhooks: WebhookQueue; outbox: Outbox }): Promise<void> {
   const { id, type } = row
-  await to.webhooks.add(webhookIdOf(id, type), { job: id, type, maxAttempts: maxDeliveryAttempts })
+  await to.webhooks.add(webhookIdOf(id, type), { job: id, type }, maxDeliveryAttempts)
   await to.outbox.handedOn(row)
 }
 

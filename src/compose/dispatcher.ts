@@ -1,14 +1,17 @@
+import type { Redis } from 'ioredis'
 import type { DeploymentConfig } from '../config/schema-models.ts'
 import type { JobId } from '../core/job.ts'
 import type { Provider } from '../core/provider.ts'
-import { dispatchJob } from '../pipeline/dispatch-job.ts'
+import { dispatchJob, type Upstream } from '../pipeline/dispatch-job.ts'
+import { createTokenCounter } from '../pricing/token-counter.ts'
 import { createProvider } from '../providers/registry.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { LaneConsumer } from '../queue/lane-consumer.ts'
 import { laneQueues } from '../queue/lane-names.ts'
-import { channels } from '../store/keys.ts'
+import { channels, keys } from '../store/keys.ts'
 import { connect, createStore, disconnect, presets, type RunningRole, type Runtime } from './runtime.ts'
 import { Semaphore } from './semaphore.ts'
+import { tariffOf } from './tariffs.ts'
 
 export interface DispatcherOptions {
   readonly pool: string
@@ -30,6 +33,10 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
   const upstreams = new Map(deployments.map((deployment) => [deployment.id, createUpstream(deployment)]))
 
   const redis = connect(runtime, 'worker')
+  await checkRights(redis).catch((error: unknown) => {
+    disconnect(runtime, redis)
+    throw error
+  })
   const store = createStore({ ...runtime, vaultKey: null }, redis)
   const queues = new BullmqQueues(redis, runtime.shared?.ring)
   const running = new Map<JobId, AbortController>()
@@ -47,7 +54,8 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
     node,
     policy,
     random: Math.random,
-    withProvider: (id: string) => upstreams.get(id)?.run ?? null,
+    upstreamOf: (id: string) => upstreams.get(id) ?? null,
+    tokens: createTokenCounter(),
   }
   const consumer = new LaneConsumer({
     redis,
@@ -90,12 +98,25 @@ export async function startDispatcher(runtime: Runtime, options: DispatcherOptio
   }
 }
 
-interface Upstream {
-  readonly provider: Provider
-  readonly run: <Result>(work: (provider: Provider) => Promise<Result>) => Promise<Result>
+/**
+ * A user who may not write records would break off in the middle of ending a job. Trims nothing: it asks for the right.
+ * @throws Error where it is missing.
+ */
+async function checkRights(redis: Redis): Promise<void> {
+  try {
+    await redis.xtrim(keys.records, 'MAXLEN', '~', Number.MAX_SAFE_INTEGER)
+  } catch (error) {
+    if (!(error instanceof Error) || !/^NOPERM|No permissions/.test(error.message)) throw error
+    const message = `The Redis user of this dispatcher may not write ${keys.records}: docs/operations.md, "Redis users".`
+    throw new Error(message, { cause: error })
+  }
 }
 
-function createUpstream(deployment: DeploymentConfig): Upstream {
+interface OwnUpstream extends Upstream {
+  readonly provider: Provider
+}
+
+function createUpstream(deployment: DeploymentConfig): OwnUpstream {
   const { connect: connectMs, first_byte: firstByteMs, idle: idleMs, total: totalMs } = deployment.timeouts
   const headers = Object.entries(deployment.headers ?? {}).map(([name, value]) => [name, value.reveal()])
   const provider = createProvider(
@@ -103,7 +124,14 @@ function createUpstream(deployment: DeploymentConfig): Upstream {
     presets,
   )
   const slots = new Semaphore(deployment.concurrency)
-  return { provider, run: (work) => slots.run(() => work(provider)) }
+  const { price, maxOutputTokens } = tariffOf(deployment)
+  return {
+    provider,
+    run: (work) => slots.run(() => work(provider)),
+    price,
+    maxOutputTokens,
+    outputLimitField: deployment.provider === 'openai' ? 'max_completion_tokens' : 'max_tokens',
+  }
 }
 
 function sum(numbers: readonly number[]): number {

@@ -7,15 +7,17 @@ import type { Logger } from '../core/telemetry.ts'
 import { coalesceWrites } from '../store/coalesce-writes.ts'
 import { connectRedis, type RedisAddress, type RedisPurpose } from '../store/redis.ts'
 import { RedisJobStore } from '../store/redis-job-store.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer, type VaultKeys } from '../store/sealing.ts'
 import type { RunningTelemetry } from '../telemetry/tracing.ts'
 
 /** What every role is started with. */
 export interface Runtime {
   readonly config: Config
   readonly redis: RedisAddress
-  /** `SLUICE_VAULT_KEY`, for the roles that may hold it. */
-  readonly vaultKey: Buffer | null
+  /** `SLUICE_VAULT_KEY` and those before it, for the roles that may hold them. */
+  readonly vaultKey: VaultKeys | null
+  /** `SLUICE_ADMIN_KEY`; without one there is no admin API. */
+  readonly adminKey: string | null
   /** Name of this process among its like; a dispatcher's node. */
   readonly node: string
   readonly telemetry: RunningTelemetry
@@ -87,8 +89,9 @@ export function createStore(runtime: Runtime, redis: Redis): RedisJobStore {
 }
 
 /** The roles that read what callers wrote hold the vault key. @throws Error where it is missing. */
-export function requireVaultKey(runtime: Runtime, role: string): void {
+export function requireVaultKey(runtime: Pick<Runtime, 'vaultKey'>, role: string): NonNullable<Runtime['vaultKey']> {
   if (!runtime.vaultKey) throw new Error(`The ${role} needs SLUICE_VAULT_KEY: 32 random bytes in base64.`)
+  return runtime.vaultKey
 }
 
 export function createCatalogue(config: Config): Catalogue {

@@ -5,20 +5,39 @@
  */
 import { z } from 'zod'
 import { sensitivities } from '../core/vocabulary.ts'
+import { findPrice } from '../pricing/catalogue.ts'
+import { checkBudgets } from './check-budgets.ts'
 import { parseDurationMs } from './duration.ts'
 import type { ConfigPath, Finding } from './problems.ts'
+import { providerNames } from './provider-presets.ts'
 import { describeAllowed } from './suggestion.ts'
 
 const text = z.string().optional().catch(undefined)
 const texts = z.array(text).default([]).catch([])
 
-const deployment = z.object({ id: text, pool: text, provider: text, base_url: z.unknown() })
+const deployment = z.object({
+  id: text,
+  pool: text,
+  provider: text,
+  model: text,
+  base_url: z.unknown(),
+  free: z.unknown(),
+  price: z.unknown(),
+})
 const model = z.object({
   fallbacks: texts,
   deployments: z.array(deployment.partial().catch({})).default([]).catch([]),
 })
 const classes = z.object({ default: text, floor: text })
-const tenant = z.object({ keys: texts, models: texts, sensitivity: classes.default({}).catch({}) })
+const keyValue = z
+  .unknown()
+  .transform((value) => (isNamedKey(value) ? value.key : value))
+  .pipe(text)
+const tenant = z.object({
+  keys: z.array(keyValue).default([]).catch([]),
+  models: texts,
+  sensitivity: classes.default({}).catch({}),
+})
 
 const outlineSchema = z.object({
   pools: z.record(z.string(), z.unknown()).default({}).catch({}),
@@ -35,6 +54,10 @@ const outlineSchema = z.object({
 
 type Outline = z.output<typeof outlineSchema>
 
+function isNamedKey(value: unknown): value is { key: unknown } {
+  return typeof value === 'object' && value !== null && 'key' in value
+}
+
 /** Finds what is wrong between keys. `value` may be anything; the schema judges its shape. */
 export function findContradictions(value: unknown): readonly Finding[] {
   const outline = outlineSchema.safeParse(value).data
@@ -45,6 +68,7 @@ export function findContradictions(value: unknown): readonly Finding[] {
     ...checkTenants(outline),
     ...checkTenantKeys(outline),
     ...checkDelays(outline),
+    ...checkBudgets(value),
   ]
 }
 
@@ -53,7 +77,8 @@ function checkDeployments({ pools, models }: Outline): Finding[] {
   const poolNames = Object.keys(pools)
   const pathsById = new Map<string, ConfigPath>()
   for (const [name, { deployments }] of Object.entries(models)) {
-    for (const [index, { id, pool, provider, base_url }] of deployments.entries()) {
+    for (const [index, each] of deployments.entries()) {
+      const { id, pool, provider, base_url } = each
       const path = ['models', name, 'deployments', index]
       if (pool !== undefined && poolNames.length > 0 && !poolNames.includes(pool)) {
         findings.push(unknownName('pool', [...path, 'pool'], pool, poolNames))
@@ -66,9 +91,21 @@ function checkDeployments({ pools, models }: Outline): Finding[] {
       if (provider === 'openai-compatible' && base_url === undefined) {
         findings.push({ path: [...path, 'base_url'], message: `is required: ${provider} has no URL of its own` })
       }
+      if (hasUnknownPrice(each)) {
+        const advice = 'say `free: true`, or what it costs with `price: { input: …, output: … }`'
+        const message = 'the catalogue has no price for the model'
+        findings.push({ path: [...path, 'model'], message, value: each.model ?? '', advice })
+      }
     }
   }
   return findings
+}
+
+/** Spending that nobody can count would pass every budget. */
+function hasUnknownPrice({ provider, model, free, price }: Outline['models'][string]['deployments'][number]): boolean {
+  if (provider === undefined || model === undefined || provider === 'sandbox') return false
+  const isKnownProvider = (providerNames as readonly string[]).includes(provider)
+  return isKnownProvider && free !== true && price === undefined && findPrice(provider, model) === null
 }
 
 function unknownName(kind: string, path: ConfigPath, name: string, allowed: readonly string[]): Finding {

@@ -26,6 +26,19 @@ const timeouts = z
   .prefault({})
   .describe('How long each phase of one call may take.')
 
+const usdPerMillion = z.number().min(0).max(100_000)
+
+const price = z
+  .strictObject({
+    input: usdPerMillion.describe('Input tokens.'),
+    output: usdPerMillion.describe('Output tokens.'),
+    cached_input: usdPerMillion
+      .optional()
+      .describe('Input tokens from the cache of the provider; as `input` if unset.'),
+    reasoning: usdPerMillion.optional().describe('Reasoning tokens; as `output` if unset.'),
+  })
+  .describe('Prices in US dollars per million tokens.')
+
 const deployment = z
   .strictObject({
     id: deploymentId.describe('Name of the deployment, unique over the file.'),
@@ -35,7 +48,14 @@ const deployment = z
     base_url: baseUrl.optional().describe("The provider's URL, up to where `/chat/completions` would follow."),
     api_key: apiKey.optional().describe('Sent as `Authorization: Bearer`.'),
     concurrency: z.int().min(1).max(10_000).default(16).describe('Calls at the same time, per dispatcher.'),
-    free: z.boolean().optional().describe('Whether calls cost nothing; for the strategy `cheapest`.'),
+    free: z.boolean().default(false).describe('Whether calls cost nothing.'),
+    price: price.optional().describe('What tokens cost, where the catalogue does not know or is not right.'),
+    max_output_tokens: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .optional()
+      .describe('The most tokens of an answer whose request names no limit, for tenants with a budget.'),
     rpm: z.int().min(1).max(1_000_000_000).optional().describe('Requests per minute that the provider allows.'),
     tpm: z.int().min(1).max(1_000_000_000).optional().describe('Tokens per minute that the provider allows.'),
     headers: headersOf(headerValue.describe('Value of the header.'))

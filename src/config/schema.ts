@@ -1,12 +1,12 @@
 /**
- * The shape of `sluice.yaml`. Every key, its default and its limits are here, in `schema-models.ts` and in
- * `schema-tenants.ts`; what several keys must agree on is in `cross-checks.ts`. Names are those of the file;
+ * The shape of `sluice.yaml`. Every key, its default and its limits are here, in `schema-models.ts`,
+ * `schema-tenants.ts` and `schema-auditor.ts`; what several keys must agree on is in `cross-checks.ts`. Names are those of the file;
  * durations are text in the file and milliseconds here, and what is secret becomes a `Secret`.
  */
 import { z } from 'zod'
-import { sensitivities } from '../core/vocabulary.ts'
 import { leaseDuration, longDuration, timerDuration } from './duration.ts'
-import { baseUrl, cidr, redisUrl } from './schema-fields.ts'
+import { auditor } from './schema-auditor.ts'
+import { cidr, redisUrl } from './schema-fields.ts'
 import { models, pools } from './schema-models.ts'
 import { tenants } from './schema-tenants.ts'
 
@@ -42,26 +42,6 @@ const retry = z
   })
   .prefault({})
   .describe('How failed attempts are repeated.')
-
-const presidio = z
-  .strictObject({
-    presidio: z
-      .strictObject({ url: baseUrl.describe('URL of the Presidio analyzer.') })
-      .describe('A Presidio analyzer as detector.'),
-  })
-  .describe('A detector with settings.')
-
-const auditor = z
-  .strictObject({
-    detectors: z
-      .array(z.union([z.literal('builtin'), presidio]).describe('`builtin`, or `presidio: { url: … }`.'))
-      .min(1, { error: 'needs at least one detector' })
-      .prefault(['builtin'])
-      .describe('What looks for personal data.'),
-    on_phi: z.enum(sensitivities).optional().describe('The class that a job with health data is raised to.'),
-  })
-  .prefault({})
-  .describe('How prompts are examined.')
 
 const retention = z
   .strictObject({

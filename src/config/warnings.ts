@@ -7,7 +7,6 @@ import type { ConfigPath, Finding } from './problems.ts'
 import { providerPresets } from './provider-presets.ts'
 import type { Config } from './schema.ts'
 import type { DeploymentConfig, ModelConfig } from './schema-models.ts'
-import type { TenantConfig } from './schema-tenants.ts'
 
 const notEnforced = 'is accepted; this release does not enforce it'
 
@@ -16,8 +15,6 @@ export function findUnenforced(config: Config, isWritten: (path: ConfigPath) => 
   const retained: ConfigPath = ['retention', 'files']
   return [
     ...Object.entries(config.models).flatMap(([name, model]) => unenforcedInModel(['models', name], model)),
-    ...Object.entries(config.tenants).flatMap(([name, tenant]) => unenforcedInTenant(['tenants', name], tenant)),
-    ...unenforcedInAuditor(config.auditor),
     ...(isWritten(retained) ? [{ path: retained, message: notEnforced }] : []),
   ]
 }
@@ -42,29 +39,6 @@ function unenforcedInDeployment(path: ConfigPath, deployment: DeploymentConfig):
   const findings: Finding[] = []
   if (deployment.rpm !== undefined) findings.push({ path: [...path, 'rpm'], message: notEnforced })
   if (deployment.tpm !== undefined) findings.push({ path: [...path, 'tpm'], message: notEnforced })
-  if (deployment.free !== undefined) {
-    findings.push({ path: [...path, 'free'], message: 'is accepted; this release does not compare costs' })
-  }
-  return findings
-}
-
-function unenforcedInTenant(path: ConfigPath, tenant: TenantConfig): Finding[] {
-  const limits = Object.keys(tenant.limits).map((key) => ({ path: [...path, 'limits', key], message: notEnforced }))
-  const budgets = { path: [...path, 'budgets'], message: notEnforced }
-  return tenant.budgets.length > 0 ? [budgets, ...limits] : limits
-}
-
-function unenforcedInAuditor(auditor: Config['auditor']): Finding[] {
-  const findings: Finding[] = []
-  for (const [index, detector] of auditor.detectors.entries()) {
-    if (detector === 'builtin') continue
-    const message = 'is accepted; this release uses its built-in detectors only'
-    findings.push({ path: ['auditor', 'detectors', index, 'presidio'], message })
-  }
-  if (auditor.on_phi !== undefined) {
-    const message = 'is accepted; this release does not raise a job for health data'
-    findings.push({ path: ['auditor', 'on_phi'], message })
-  }
   return findings
 }
 
@@ -100,5 +74,6 @@ export const plainSecretMessage = `stands in the file; write \${NAME} or \${file
 
 /** Whether what stands at a path must never be shown. */
 export function isSecretPath(path: ConfigPath): boolean {
-  return schemaAt(path)?.writeOnly === true
+  const schema = schemaAt(path)
+  return schema?.writeOnly === true || schema?.anyOf?.some(({ writeOnly }) => writeOnly === true) === true
 }

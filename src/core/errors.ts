@@ -8,7 +8,7 @@
  */
 interface ErrorRow {
   readonly status: number
-  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error' | 'policy_error'
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error' | 'policy_error' | 'insufficient_quota'
   readonly summary: string
   readonly retryAfterSeconds?: number
   readonly shouldRetry?: false
@@ -34,6 +34,34 @@ export const errorRegistry = {
     status: 403,
     type: 'policy_error',
     summary: 'No deployment may see a job of this sensitivity.',
+  },
+  content_blocked: {
+    status: 403,
+    type: 'policy_error',
+    summary: 'The request holds what the policy does not let in.',
+  },
+  answer_blocked: {
+    status: 403,
+    type: 'policy_error',
+    summary: 'The answer holds what the policy does not let out.',
+  },
+  detector_unavailable: {
+    status: 503,
+    type: 'server_error',
+    summary: 'A detector of personal data is away, and nothing passes unexamined.',
+    retryAfterSeconds: 5,
+  },
+  budget_exceeded: {
+    status: 429,
+    type: 'insufficient_quota',
+    summary: 'A budget has no room for the request.',
+    shouldRetry: false,
+  },
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    summary: 'Too many requests or tokens per minute.',
+    retryAfterSeconds: 60,
   },
   job_cancelled: { status: 400, type: 'invalid_request_error', summary: 'The job was cancelled.' },
   deadline_exceeded: {
@@ -93,11 +121,21 @@ export class BrokerError extends Error {
   override readonly name = 'BrokerError'
   readonly code: ErrorCode
   readonly param: string | null
+  /** When trying again can help; the row of the code says it where this is null. */
+  readonly retryAfterSeconds: number | null
+  /** False where trying again cannot help although the row of the code says so. */
+  readonly shouldRetry: boolean
 
-  constructor(code: ErrorCode, message?: string, options: { param?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options: { param?: string; retryAfterSeconds?: number; shouldRetry?: false; cause?: unknown } = {},
+  ) {
     super(message ?? errorRegistry[code].summary, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.param = options.param ?? null
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null
+    this.shouldRetry = options.shouldRetry ?? true
   }
 }
 

@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { JobError } from './errors.ts'
 import type { JobStatus, Stage } from './job-state.ts'
+import type { MicroUsd } from './pricing.ts'
 import type { TokenUsage } from './provider.ts'
 import { takeRandomBytes } from './random-bytes.ts'
 import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
@@ -28,6 +29,8 @@ export type Surface = 'chat' | 'jobs'
 /** What was asked for. Written once at acceptance; only the API, the auditor and the courier may read it. */
 export interface JobSpec {
   readonly tenant: string
+  /** Public id of the API key that the job came with. */
+  readonly keyId: string
   readonly endpoint: Endpoint
   readonly model: string
   readonly surface: Surface
@@ -60,6 +63,19 @@ export interface DispatchPlan {
   /** Placeholders stand in the body of some candidate: a reader must restore them. */
   readonly masked: boolean
   readonly candidates: readonly Candidate[]
+  /** Set where a budget counts the job. */
+  readonly allowance?: Allowance
+}
+
+/** What the attempts of a job may cost together, and what their requests are worth. */
+export interface Allowance {
+  readonly reserved: MicroUsd
+  /** Upper estimate of the input tokens. */
+  readonly promptTokens: number
+  /** Answers that were asked for. */
+  readonly choices: number
+  /** Output tokens per answer that the request asks for; null when it names no limit. */
+  readonly outputTokens: number | null
 }
 
 /** One call of one deployment. `outcome` is `completed` or a `ProviderFailure`, never an upstream's words. */
@@ -68,6 +84,7 @@ export interface Attempt {
   readonly outcome: string
   readonly status: number | null
   readonly ms: number
+  readonly cost: MicroUsd
 }
 
 /** Counts per entity type of what was masked before a cloud pool could see it. */
@@ -86,7 +103,8 @@ export interface JobRecord {
   readonly attempts: readonly Attempt[]
   readonly deployment: string | null
   readonly usage: TokenUsage | null
-  readonly costUsd: number | null
+  /** Over all attempts; null while the job has not ended. */
+  readonly cost: MicroUsd | null
   readonly error: JobError | null
   readonly startedAtMs: number | null
   readonly finishedAtMs: number | null

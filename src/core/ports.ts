@@ -1,9 +1,12 @@
+import type { AnswerPolicy } from './audit-policy.ts'
 import type { JobError } from './errors.ts'
 import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec, MaskedCounts } from './job.ts'
 import type { JobEvent } from './job-event.ts'
 import type { Ending, JobStatus } from './job-state.ts'
+import type { MicroUsd } from './pricing.ts'
 import type { TokenUsage } from './provider.ts'
-import type { Priority, Sensitivity } from './vocabulary.ts'
+import type { AttemptRecord, DecisionRecord } from './records.ts'
+import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
 
 /** Where a job waits for a dispatcher. */
 export interface Lane {
@@ -37,7 +40,7 @@ export type CreateResult =
 export type AuditStart =
   | { readonly kind: 'go'; readonly spec: JobSpec; readonly bodyJson: string; readonly audits: number }
   /** A worker before this one decided; only the hand-over to the lane may be missing. */
-  | { readonly kind: 'routed'; readonly lane: Lane; readonly hop: number }
+  | { readonly kind: 'routed'; readonly spec: JobSpec; readonly lane: Lane; readonly hop: number }
   | { readonly kind: 'ended' }
 
 export interface RouteDecision {
@@ -51,6 +54,8 @@ export interface RouteDecision {
   /** From placeholder to original value; empty when nothing was masked. */
   readonly vault: ReadonlyMap<string, string>
   readonly deadlineMs: number
+  /** What the audit trail will say of it. */
+  readonly record: Omit<DecisionRecord, 'job'>
 }
 
 export type AttemptStart =
@@ -79,7 +84,12 @@ export interface EndFacts {
   readonly usage?: TokenUsage | null
   readonly attempts?: readonly Attempt[]
   readonly deployment?: string
-  readonly costUsd?: number | null
+  /** Over all attempts. */
+  readonly cost?: MicroUsd
+  /** The attempt that ended the job, for the ledger. */
+  readonly attempt?: AttemptRecord
+  /** Why a job was rejected, for the audit trail. */
+  readonly decision?: DecisionRecord
   readonly masked?: boolean
   /** The pools whose copy of the body goes with the end. */
   readonly pools?: readonly string[]
@@ -120,6 +130,8 @@ export interface JobStore {
       hop: number
       readyAtMs: number
       attempts: readonly Attempt[]
+      /** The attempt that failed, for the ledger. */
+      attempt: AttemptRecord
       resetOutput: boolean
     },
   ): Promise<boolean>
@@ -130,6 +142,10 @@ export interface JobStore {
   end(id: JobId, ending: Ending, facts: EndFacts, fence?: number): Promise<boolean>
   read(id: JobId): Promise<JobRecord | null>
   readResult(id: JobId): Promise<string | null>
+  /** The body as the caller wrote it; null when it has expired. */
+  readBody(id: JobId): Promise<{ readonly endpoint: Endpoint; readonly bodyJson: string } | null>
+  /** Leaves a record for the audit trail of what was found in the answer, the first time. */
+  noteAnswer(id: JobId, note: { found: MaskedCounts; policy: AnswerPolicy }): Promise<void>
   readVault(id: JobId): Promise<ReadonlyMap<string, string>>
   list(query: { tenant: string; status?: JobStatus; model?: string; after?: JobId; limit: number }): Promise<JobPage>
   /** Registers a watcher and returns what it has missed, as one step: no event can fall between. */
@@ -148,10 +164,13 @@ export interface JobStore {
 
 /** The queues between the stages. Adding the same job and hop again is one delivery. */
 export interface Queues {
+  /** `turn` counts the audits that were put off, 0 is for a job that has got a permit; each is an entry of its own. */
   addToIntake(entry: {
     id: JobId
     priority: Priority
     sensitivity: Sensitivity
+    turn?: number
+    delayMs?: number
     traceparent?: string | undefined
   }): Promise<void>
   addToLane(

@@ -1,16 +1,17 @@
+import type { AnswerPolicy } from './audit-policy.ts'
 import type { ErrorCode } from './errors.ts'
 import type { JobId, MaskedCounts } from './job.ts'
 import type { TerminalStatus } from './job-state.ts'
 import type { MicroUsd } from './pricing.ts'
 import type { TokenUsage } from './provider.ts'
-import type { Priority, Sensitivity } from './vocabulary.ts'
+import type { Sensitivity } from './vocabulary.ts'
 
 /**
  * What the steps of a job leave behind for the ledger and the audit trail, written to the stream `sluice:records` in the
  * same atomic step as the change that they tell of, so none is lost and none is told twice. They hold no content and no
  * name of a caller: dispatchers write them, and the recorder adds whose they are.
  */
-export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord
+export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord | AnswerRecord
 
 /** An auditor's decision. */
 export interface DecisionRecord {
@@ -56,7 +57,15 @@ export interface EndRecord {
   readonly atMs: number
   readonly status: TerminalStatus
   readonly errorCode: ErrorCode | null
-  readonly sensitivity: Sensitivity
-  readonly priority: Priority
   readonly attempts: number
+}
+
+/** What was found in an answer when it was first delivered. */
+export interface AnswerRecord {
+  readonly kind: 'answer'
+  readonly job: JobId
+  readonly atMs: number
+  readonly found: MaskedCounts
+  /** What the tenant's policy did about it. */
+  readonly policy: AnswerPolicy
 }

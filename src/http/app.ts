@@ -7,6 +7,7 @@ import type { HttpDeps } from './deps.ts'
 import { registerErrorHandler, routingErrorHandler } from './error-handler.ts'
 import { registerJsonBody } from './json-body.ts'
 import { registerOpenApi } from './openapi.ts'
+import { registerAdminRoutes } from './routes/admin.ts'
 import { registerChatRoutes } from './routes/chat-completions.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerJobRoutes } from './routes/jobs.ts'
@@ -48,6 +49,7 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
   registerModelRoutes(app, deps)
   registerChatRoutes(app, deps)
   registerJobRoutes(app, deps)
+  registerAdminRoutes(app, deps.admin)
   return app
 }
 

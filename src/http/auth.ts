@@ -8,8 +8,9 @@ export class KeyRing {
   /** By the first four bytes of the hash, which tell an attacker nothing about a key. */
   readonly #entries = new Map<number, { hash: Buffer; tenant: Tenant }[]>()
 
-  add(key: string, tenant: Tenant): void {
-    const hash = hashKey(key)
+  add(entry: { key: string; name?: string | undefined }, whose: Omit<Tenant, 'keyId'>): void {
+    const hash = hashKey(entry.key)
+    const tenant = { ...whose, keyId: entry.name ?? `key_${hash.toString('hex', 0, 4)}` }
     const slot = hash.readUInt32BE()
     this.#entries.set(slot, [...(this.#entries.get(slot) ?? []), { hash, tenant }])
   }

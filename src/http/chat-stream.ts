@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { splitCompletion } from '../core/completion-chunks.ts'
 import { BrokerError, type ErrorCode } from '../core/errors.ts'
 import { isTerminalEvent, type JobEvent } from '../core/job-event.ts'
 import type { Follower } from '../delivery/event-hub.ts'
 import type { Accepted } from '../pipeline/accept-job.ts'
-import { EventRestorer, terminalFacts } from '../pipeline/deliver-result.ts'
+import { deliverResult, EventRestorer, reviewStreamed, terminalFacts } from '../pipeline/deliver-result.ts'
+import { mustSeeWhole } from '../pipeline/review-answer.ts'
 import type { HttpDeps } from './deps.ts'
 import { errorBody } from './error-handler.ts'
 import { SseStream, sseRecord } from './sse.ts'
@@ -27,7 +29,9 @@ export async function streamChat(
   reply.hijack()
   const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': accepted.id })
   stream.onClose(() => follower.close())
-  const restorer = new EventRestorer(deps.store, accepted.id)
+  const { tenant } = accepted.spec
+  const restorer = new EventRestorer({ id: accepted.id, tenant }, deps)
+  const isWhole = mustSeeWhole(deps.auditing, tenant)
   const giveUpAtMs = accepted.spec.deadlineMs + overdueGraceMs
   try {
     while (!stream.closed) {
@@ -37,18 +41,45 @@ export async function streamChat(
         await stream.write(errorRecord('deadline_exceeded', 'The job passed its deadline.') + doneRecord)
         break
       }
-      await stream.write(toRecords(await restorer.restore(event)))
-      if (isTerminalEvent(event)) break
+      if (isWhole) await stream.write(await wholeAnswer(event, follower, accepted, deps))
+      await stream.write(isWhole && event.type === 'output.delta' ? '' : toRecords(await restorer.restore(event)))
+      if (isTerminalEvent(event)) {
+        stream.end()
+        await reviewStreamed({ id: accepted.id, tenant }, event, deps).catch((error: unknown) => {
+          deps.log.warn({ err: error, job: accepted.id }, 'an answer was not looked through')
+        })
+        break
+      }
     }
   } catch (error) {
     deps.log.warn({ err: error, job: accepted.id }, 'a stream broke off')
     const code = error instanceof BrokerError ? error.code : 'internal_error'
-    await stream.write(errorRecord(code, 'The stream broke off; the job goes on.') + doneRecord)
+    const message =
+      code === 'answer_blocked' ? (error as BrokerError).message : 'The stream broke off; the job goes on.'
+    await stream.write(errorRecord(code, message) + doneRecord)
   } finally {
     stream.end()
     follower.close()
   }
 }
+
+/** Where the policy wants to see an answer as a whole, the stream begins when the answer has ended. */
+async function wholeAnswer(
+  event: JobEvent,
+  follower: Follower,
+  { id, spec }: Accepted,
+  deps: HttpDeps,
+): Promise<string> {
+  if (event.type !== 'job.completed') return ''
+  const stored = follower.pushedResult ?? (await deps.store.readResult(id))
+  if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.')
+  const facts = { id, tenant: spec.tenant, masked: terminalFacts(event).masked }
+  const chunks = splitCompletion(JSON.parse(await deliverResult(facts, stored, deps)))
+  const wanted = spec.includeUsage ? chunks : chunks.filter((chunk) => !usageOnly.test(chunk))
+  return wanted.map((chunk) => sseRecord(chunk)).join('')
+}
+
+const usageOnly = /"choices":\[\],"usage"/
 
 function toRecords(event: JobEvent): string {
   if (event.type === 'output.delta') return sseRecord(event.data)

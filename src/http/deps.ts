@@ -1,13 +1,17 @@
+import type { Auditing } from '../core/auditing.ts'
 import type { JobStore } from '../core/ports.ts'
 import type { Logger, Telemetry } from '../core/telemetry.ts'
 import type { EventHub } from '../delivery/event-hub.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import type { KeyRing } from './auth.ts'
+import type { AdminDeps } from './routes/admin.ts'
 
 /** What the routes need; `compose.ts` puts it together. */
 export interface HttpDeps {
   readonly accept: AcceptDeps
   readonly store: JobStore
+  readonly auditing: Auditing
+  readonly admin: AdminDeps
   readonly hub: EventHub
   readonly keyRing: KeyRing
   readonly telemetry: Telemetry

@@ -12,10 +12,18 @@ export function errorBody(code: ErrorCode, message: string, param: string | null
 }
 
 /** Writes a failure with the status and the retry headers of its code. */
-export function sendError(reply: FastifyReply, code: ErrorCode, message: string, param: string | null = null): void {
+export function sendError(
+  reply: FastifyReply,
+  code: ErrorCode,
+  message: string,
+  facts: { param?: string | null; retryAfterSeconds?: number | null; shouldRetry?: boolean } = {},
+): void {
+  const { param = null } = facts
   const row = errorRow(code)
-  if (row.retryAfterSeconds !== undefined) reply.header('retry-after', String(row.retryAfterSeconds))
-  if (row.shouldRetry === false) reply.header('x-should-retry', 'false')
+  const retryAfterSeconds = facts.retryAfterSeconds ?? row.retryAfterSeconds
+  const isFinal = row.shouldRetry === false || facts.shouldRetry === false
+  if (retryAfterSeconds !== undefined && !isFinal) reply.header('retry-after', String(retryAfterSeconds))
+  if (isFinal) reply.header('x-should-retry', 'false')
   void reply
     .code(row.status)
     .type('application/json')
@@ -48,7 +56,7 @@ function createErrorHandler(log: Logger): ErrorHandler {
     // Fastify would close the connection on a client that still sends: many report a broken pipe then, and not the
     // answer. Node reads the rest and drops it, for as long as a request may take.
     if (known?.code === 'body_too_large') reply.removeHeader('connection')
-    if (known) return sendError(reply, known.code, known.message, known.param)
+    if (known) return sendError(reply, known.code, known.message, known)
     log.error({ err: error, request_id: request.id }, 'request failed')
     sendError(reply, 'internal_error', `Sluice failed; the request id is ${request.id}.`)
   }

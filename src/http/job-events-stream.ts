@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../core/errors.ts'
 import type { JobRecord } from '../core/job.ts'
 import { isTerminalEvent } from '../core/job-event.ts'
-import { EventRestorer } from '../pipeline/deliver-result.ts'
+import { EventRestorer, reviewStreamed } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
 import { SseStream, sseRecord } from './sse.ts'
 
@@ -25,14 +25,20 @@ export async function streamJobEvents(
   reply.hijack()
   const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': id })
   stream.onClose(() => follower.close())
-  const restorer = new EventRestorer(deps.store, id)
+  const restorer = new EventRestorer({ id, tenant: from.job.spec.tenant }, deps)
   try {
     while (!stream.closed) {
       const event = await follower.next(maxSilenceMs)
       if (event === null) break
       const { sequence, type, data } = await restorer.restore(event)
       if (sequence > from.after) await stream.write(`id: ${sequence}\nevent: ${type}\n${sseRecord(data)}`)
-      if (isTerminalEvent(event)) break
+      if (isTerminalEvent(event)) {
+        stream.end()
+        await reviewStreamed({ id, tenant: from.job.spec.tenant }, event, deps).catch((error: unknown) => {
+          deps.log.warn({ err: error, job: id }, 'an answer was not looked through')
+        })
+        break
+      }
     }
     stream.end()
   } catch (error) {

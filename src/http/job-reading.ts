@@ -3,8 +3,9 @@ import { BrokerError } from '../core/errors.ts'
 import { isJobId, type JobRecord } from '../core/job.ts'
 import type { TerminalFacts } from '../core/job-event.ts'
 import { isTerminal } from '../core/job-state.ts'
+import { toUsd } from '../core/pricing.ts'
 import type { Tenant } from '../core/tenant.ts'
-import { restoreResult } from '../pipeline/deliver-result.ts'
+import { deliverResult } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
 import { jobJson } from './job-view.ts'
 
@@ -28,11 +29,17 @@ export async function waitForEnd(job: JobRecord, waitMs: number, deps: HttpDeps)
   return (await deps.store.read(job.id)) ?? job
 }
 
-/** The job object as JSON text, with its result restored. */
+/** The job object as JSON text, with its result restored, or why the result is not let out. */
 export async function showJob(job: JobRecord, deps: HttpDeps): Promise<string> {
   const stored = job.status === 'completed' ? await deps.store.readResult(job.id) : null
-  const facts = { id: job.id, masked: isMasked(job) }
-  return jobJson(job, stored === null ? null : await restoreResult(deps.store, facts, stored))
+  if (stored === null) return jobJson(job, null)
+  try {
+    const facts = { id: job.id, tenant: job.spec.tenant, masked: isMasked(job) }
+    return jobJson(job, await deliverResult(facts, stored, deps))
+  } catch (error) {
+    if (!(error instanceof BrokerError) || error.code !== 'answer_blocked') throw error
+    return jobJson({ ...job, error: { code: error.code, message: error.message } }, null)
+  }
 }
 
 /** What the last event of an ended job says; the events themselves are kept for less time than the job. */
@@ -42,7 +49,7 @@ export function factsOf(job: JobRecord): TerminalFacts {
     status: job.status,
     deployment: job.deployment,
     attempts: job.attempts.length,
-    cost_usd: job.costUsd,
+    cost_usd: job.cost === null ? null : toUsd(job.cost),
     usage: job.usage,
     masked: isMasked(job),
     error: job.error,

@@ -1,4 +1,5 @@
 import type { JobRecord } from '../core/job.ts'
+import { toUsd } from '../core/pricing.ts'
 
 /**
  * The job object of the native API as JSON text. `resultJson` is the endpoint's own body, put in as it is: an answer of
@@ -22,9 +23,9 @@ export function jobJson(job: JobRecord, resultJson: string | null): string {
     finished_at: job.finishedAtMs === null ? null : toSeconds(job.finishedAtMs),
     deadline: toSeconds(spec.deadlineMs),
     deployment: job.deployment,
-    attempts: job.attempts,
+    attempts: job.attempts.map(({ cost, ...attempt }) => ({ ...attempt, cost_usd: toUsd(cost ?? 0) })),
     usage: job.usage,
-    cost_usd: job.costUsd,
+    cost_usd: job.cost === null ? null : toUsd(job.cost),
     metadata: spec.metadata ?? {},
     tags: spec.tags ?? {},
     error: job.error,

@@ -51,7 +51,7 @@ export const deadlineField = z.union(
 )
 
 /** An object whose keys are all known; a key that is not is answered with those that are. */
-function closedObject<Shape extends z.ZodRawShape>(shape: Shape) {
+export function closedObject<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: ({ code }) =>
       code === 'unrecognized_keys' ? `unknown; known are ${Object.keys(shape).join(', ')}` : undefined,

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
+import type { RateLimits } from '../core/budget.ts'
 import { BrokerError } from '../core/errors.ts'
 import { createJobId, type JobId, type JobSpec, type Surface } from '../core/job.ts'
 import type { JobStore, Queues, RouteDecision, Watcher } from '../core/ports.ts'
+import { describeRateRefusal, type RateLimiter } from '../core/rate-limit.ts'
 import type { Catalogue } from '../core/routing.ts'
 import { stricter } from '../core/sensitivity.ts'
 import type { Metrics, Tracing } from '../core/telemetry.ts'
 import { mayUse, type Tenant } from '../core/tenant.ts'
 import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
-import { decide } from './audit-job.ts'
+import { type DecideDeps, decide } from './decide-job.ts'
+import { type HandDeps, handOn, mayRun } from './hand-to-lane.ts'
 
 export interface AcceptRequest {
   readonly tenant: Tenant
@@ -33,10 +36,12 @@ export interface AcceptRequest {
   readonly onId?: (id: JobId) => void
 }
 
-export interface AcceptDeps {
+export interface AcceptDeps extends DecideDeps, HandDeps {
   readonly store: JobStore
   readonly queues: Queues
   readonly catalogue: Catalogue
+  readonly limiter: RateLimiter
+  readonly rateLimitsOf: (tenant: string) => RateLimits | null
   readonly metrics: Metrics
   /** How many jobs are open, as of a moment ago; admission needs no exact number. */
   readonly openJobs: () => number
@@ -75,7 +80,8 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   admit(request, deps)
   const spec = describeJob(request, deps)
   const id = createJobId()
-  const audited = await auditOnArrival(spec, request.bodyJson, deps)
+  await admitToMinute(id, spec, request.bodyJson, deps)
+  const audited = await auditOnArrival(id, spec, request.bodyJson, deps)
   const job = {
     id,
     spec,
@@ -94,7 +100,10 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
 
   const idempotency = { key: request.idempotencyKey, fingerprint: fingerprintOf(request) }
   const result = await deps.store.create({ ...job, idempotency })
-  if (result.kind === 'exists') return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
+  if (result.kind === 'exists') {
+    await letGo(id, spec, audited, deps)
+    return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
+  }
   request.onId?.(id)
   await sendOn(id, spec, audited, deps)
   deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
@@ -103,21 +112,50 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
 
 interface Audited {
   readonly decision: RouteDecision
+  /** Whether it may enter its lane; else it waits for another job of its tenant to end. */
+  readonly mayRun: boolean
   readonly traceparent: string | undefined
 }
 
 /** A rejection is left to the auditor of the ordinary way, so that one place ends jobs. */
-async function auditOnArrival(spec: JobSpec, bodyJson: string, deps: AcceptDeps): Promise<Audited | null> {
+async function auditOnArrival(id: JobId, spec: JobSpec, bodyJson: string, deps: AcceptDeps): Promise<Audited | null> {
   if (!deps.auditsOnArrival || spec.priority !== 'interactive') return null
   return deps.tracing.span('audit job', { parent: spec.traceparent }, async ({ traceparent }) => {
-    const decision = decide(spec, bodyJson, deps.catalogue)
-    return decision.kind === 'route' ? { decision, traceparent } : null
+    const decision = await decide(id, spec, bodyJson, deps)
+    if (decision.kind !== 'route') return null
+    return { decision, mayRun: await mayRun(id, spec, deps), traceparent }
+  })
+}
+
+/** Gives back what was taken for a job that will not be: the request was sent again, and it is another job. */
+async function letGo(id: JobId, spec: JobSpec, audited: Audited | null, deps: AcceptDeps): Promise<void> {
+  const nowMs = deps.now()
+  const { tenant } = spec
+  const tpm = deps.rateLimitsOf(tenant)?.tpm ?? null
+  if (tpm !== null) await deps.limiter.release({ job: id, tenant, nowMs })
+  if (!audited) return
+  if (audited.decision.plan.allowance) await deps.spending.accounts.release(id, nowMs)
+  if (deps.concurrencyOf(tenant) !== null) await handOn(await deps.permits.release(id, nowMs), deps)
+}
+
+/** Requests and tokens per minute. @throws BrokerError `rate_limit_exceeded` */
+async function admitToMinute(id: JobId, spec: JobSpec, bodyJson: string, deps: AcceptDeps): Promise<void> {
+  const { tenant } = spec
+  const limits = deps.rateLimitsOf(tenant)
+  if (!limits || (limits.rpm === null && limits.tpm === null)) return
+  const tokens = limits.tpm === null ? 0 : deps.spending.tokens.countPrompt(bodyJson)
+  const admission = await deps.limiter.admit({ job: id, tenant, limits, tokens, nowMs: deps.now() })
+  if (admission.allowed) return
+  const { retryAfterMs } = admission
+  throw new BrokerError('rate_limit_exceeded', describeRateRefusal(admission), {
+    ...(retryAfterMs === null ? { shouldRetry: false } : { retryAfterSeconds: Math.ceil(retryAfterMs / 1000) }),
   })
 }
 
 /** Puts the job on its way: to an auditor, or, audited already, to its lane. */
 function sendOn(id: JobId, spec: JobSpec, audited: Audited | null, deps: AcceptDeps): Promise<void> {
   const { priority, sensitivity, traceparent } = spec
+  if (audited && !audited.mayRun) return Promise.resolve()
   if (audited) return deps.queues.addToLane(audited.decision.lane, { id, hop: 1, traceparent: audited.traceparent })
   return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
 }
@@ -147,6 +185,7 @@ function describeJob(request: AcceptRequest, deps: AcceptDeps): JobSpec {
   const { floor } = request.tenant.sensitivity
   return {
     tenant: request.tenant.name,
+    keyId: request.tenant.keyId,
     endpoint: request.endpoint,
     model: request.model,
     surface: request.surface,
@@ -185,7 +224,7 @@ async function attach(
 }
 
 function fingerprintOf(request: AcceptRequest): string {
-  const { endpoint, bodyJson, priority, sensitivity, webhook, metadata, tags } = request
-  const rest = JSON.stringify([endpoint, priority, sensitivity, webhook, metadata, tags])
+  const { endpoint, model, bodyJson, priority, sensitivity, webhook, metadata, tags } = request
+  const rest = JSON.stringify([endpoint, model, priority, sensitivity, webhook, metadata, tags])
   return createHash('sha256').update(rest).update('\0').update(bodyJson).digest('base64url')
 }

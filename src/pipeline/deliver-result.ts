@@ -3,37 +3,55 @@ import type { JobEvent, TerminalFacts } from '../core/job-event.ts'
 import { restoreJson } from '../core/pii/restore.ts'
 import { ChunkRestorer } from '../core/pii/restore-stream.ts'
 import type { JobStore } from '../core/ports.ts'
+import { type DeliveryDeps, mustSeeWhole, reviewAnswerOf } from './review-answer.ts'
 
 /**
- * The reader's side of a job: puts the original values back where an upstream saw placeholders. A dispatcher never
- * does this; it has no key to the vault.
+ * The reader's side of a job: what the tenant's policy lets out of the answer, with the original values put back where an
+ * upstream saw placeholders. A dispatcher never does this; it has no key to the vault.
+ * @throws BrokerError `answer_blocked`, `detector_unavailable`
  */
-export async function restoreResult(
-  store: JobStore,
-  job: { id: JobId; masked: boolean },
+export async function deliverResult(
+  job: { id: JobId; tenant: string; masked: boolean },
   storedJson: string,
+  deps: DeliveryDeps,
 ): Promise<string> {
-  if (!job.masked) return storedJson
-  return restoreJson(storedJson, await store.readVault(job.id))
+  // Restored first: what a review redacts looks like a placeholder, and must not be taken for one.
+  const restored = job.masked ? restoreJson(storedJson, await deps.store.readVault(job.id)) : storedJson
+  return reviewAnswerOf(job, restored, deps)
+}
+
+/** Looks through an answer whose reader got it in pieces, for the audit trail. */
+export async function reviewStreamed(
+  job: { id: JobId; tenant: string },
+  last: JobEvent,
+  deps: DeliveryDeps,
+): Promise<void> {
+  if (last.type !== 'job.completed' || deps.auditing.of(job.tenant).policy.answers !== 'report') return
+  const stored = await deps.store.readResult(job.id)
+  if (stored !== null) await deliverResult({ ...job, masked: terminalFacts(last).masked }, stored, deps)
 }
 
 /**
  * Restores an event stream, one event out for each event in, so that sequence numbers keep their meaning. A placeholder
  * may be split over deltas: what an event shows depends on the events before it, so every stream, a resumed one too,
- * is restored from its first event on.
+ * is restored from its first event on. Where the policy wants to see an answer as a whole, deltas are withheld: an event
+ * each still, without its text.
  */
 export class EventRestorer {
   readonly #store: JobStore
   readonly #id: JobId
+  readonly #withholds: boolean
   #vault: ReadonlyMap<string, string> | null = null
   #chunks: ChunkRestorer | null = null
 
-  constructor(store: JobStore, id: JobId) {
+  constructor(job: { id: JobId; tenant: string }, { store, auditing }: DeliveryDeps) {
     this.#store = store
-    this.#id = id
+    this.#id = job.id
+    this.#withholds = mustSeeWhole(auditing, job.tenant)
   }
 
   async restore(event: JobEvent): Promise<JobEvent> {
+    if (this.#withholds) return event.type === 'output.delta' ? { ...event, data: withheld } : event
     if (event.type === 'job.in_progress' && (JSON.parse(event.data) as { masked: boolean }).masked) {
       this.#vault ??= await this.#store.readVault(this.#id)
       this.#chunks ??= new ChunkRestorer(this.#vault)
@@ -44,6 +62,8 @@ export class EventRestorer {
     return { ...event, data: this.#chunks.restore(event.data) }
   }
 }
+
+const withheld = JSON.stringify({ object: 'chat.completion.chunk', choices: [], withheld: true })
 
 export function terminalFacts(event: JobEvent): TerminalFacts {
   return JSON.parse(event.data) as TerminalFacts

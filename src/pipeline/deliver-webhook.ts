@@ -1,7 +1,9 @@
+import type { BudgetAlert } from '../core/budget.ts'
 import type { JobId } from '../core/job.ts'
-import type { JobStore } from '../core/ports.ts'
 import type { Logger, Telemetry } from '../core/telemetry.ts'
-import { composeWebhook } from './notify-job.ts'
+import { composeBudgetAlert } from './notify-budget.ts'
+import { composeWebhook, type WebhookMessage } from './notify-job.ts'
+import type { DeliveryDeps } from './review-answer.ts'
 
 /** Sends one attempt; the adapter is `delivery/webhook-sender.ts`. */
 interface WebhookTransport {
@@ -15,18 +17,21 @@ interface WebhookTransport {
   }): Promise<{ outcome: 'delivered' | 'failed'; status: number | null; durationMs: number; error?: string }>
 }
 
-export interface DeliverDeps {
-  readonly store: JobStore
+export interface DeliverDeps extends DeliveryDeps {
   readonly sender: WebhookTransport
   /** The signing secret of a tenant. */
   readonly secretOf: (tenant: string) => string | undefined
+  /** Where a tenant wants to hear of its budgets. */
+  readonly budgetWebhookOf: (tenant: string) => string | undefined
   readonly telemetry: Telemetry
   readonly log: Logger
 }
 
-/** Makes one attempt to deliver a job's webhook: true, false (try later), or null when there is nothing to send. */
-export async function deliverWebhook(entry: { job: JobId; type: string }, deps: DeliverDeps): Promise<boolean | null> {
-  const message = await composeWebhook(deps.store, entry.job, entry.type)
+type Subject = { readonly job: JobId; readonly type: string } | { readonly alert: BudgetAlert }
+
+/** Makes one attempt to deliver a webhook: true, false (try later), or null when there is nothing to send. */
+export async function deliverWebhook(entry: Subject, deps: DeliverDeps): Promise<boolean | null> {
+  const message = await compose(entry, deps)
   const secret = message && deps.secretOf(message.tenant)
   if (!message || !secret) return null
   const { telemetry, log } = deps
@@ -36,10 +41,17 @@ export async function deliverWebhook(entry: { job: JobId; type: string }, deps: 
     telemetry.metrics.webhookAttempt(attempt.durationMs, { outcome: attempt.outcome })
     if (attempt.outcome === 'delivered') return true
     span.fail(attempt.error ?? 'failed')
+    const { status, error: code } = attempt
     log.warn(
-      { job: entry.job, webhook_id: webhookId, status: attempt.status, code: attempt.error },
+      { ...('job' in entry && { job: entry.job }), webhook_id: webhookId, status, code },
       'webhook not delivered',
     )
     return false
   })
+}
+
+async function compose(entry: Subject, deps: DeliverDeps): Promise<WebhookMessage | null> {
+  if ('job' in entry) return composeWebhook(entry.job, entry.type, deps)
+  const url = deps.budgetWebhookOf(entry.alert.tenant)
+  return url === undefined ? null : composeBudgetAlert(entry.alert, url)
 }

@@ -1,6 +1,8 @@
+import { BrokerError } from '../core/errors.ts'
 import type { JobId, JobRecord } from '../core/job.ts'
-import type { JobStore } from '../core/ports.ts'
-import { restoreResult } from './deliver-result.ts'
+import { toUsd } from '../core/pricing.ts'
+import { deliverResult } from './deliver-result.ts'
+import type { DeliveryDeps } from './review-answer.ts'
 
 export interface WebhookMessage {
   readonly url: string
@@ -25,8 +27,8 @@ export function webhookIdOf(id: JobId, type: string): string {
  * in OpenAI's and in Standard Webhooks' shape at once. A restricted job's result is never pushed out: the receiver
  * fetches it.
  */
-export async function composeWebhook(store: JobStore, id: JobId, type: string): Promise<WebhookMessage | null> {
-  const job = await store.read(id)
+export async function composeWebhook(id: JobId, type: string, deps: DeliveryDeps): Promise<WebhookMessage | null> {
+  const job = await deps.store.read(id)
   const webhook = job?.spec.webhook
   if (!job || !webhook || (webhook.events && !webhook.events.includes(type))) return null
   const webhookId = webhookIdOf(id, type)
@@ -45,21 +47,27 @@ export async function composeWebhook(store: JobStore, id: JobId, type: string): 
       metadata: job.spec.metadata ?? {},
       tags: job.spec.tags ?? {},
       usage: job.usage,
-      cost_usd: job.costUsd,
+      cost_usd: job.cost === null ? null : toUsd(job.cost),
       attempts: job.attempts.length,
       error: job.error,
       url: `/v1/jobs/${id}`,
-      result: await resultToSend(store, job),
+      result: await resultToSend(job, deps),
     },
   }
   const { tenant, traceparent } = job.spec
   return { url: webhook.url, tenant, webhookId, type, body: JSON.stringify(event), traceparent }
 }
 
-async function resultToSend(store: JobStore, job: JobRecord): Promise<unknown> {
+/** Null where the receiver is to fetch it: there it is also told why it may not have it. */
+async function resultToSend(job: JobRecord, deps: DeliveryDeps): Promise<unknown> {
   if (job.status !== 'completed' || job.sensitivity === 'restricted') return null
-  const stored = await store.readResult(job.id)
+  const stored = await deps.store.readResult(job.id)
   if (stored === null || stored.length > maxResultBytes) return null
   const masked = Object.keys(job.masked).length > 0
-  return JSON.parse(await restoreResult(store, { id: job.id, masked }, stored))
+  try {
+    return JSON.parse(await deliverResult({ id: job.id, tenant: job.spec.tenant, masked }, stored, deps))
+  } catch (error) {
+    if (error instanceof BrokerError && error.code !== 'redis_unavailable') return null
+    throw error
+  }
 }

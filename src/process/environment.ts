@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { connectRedis, type RedisAddress, requireUsableServer, untilReady } from '../store/redis.ts'
+import type { VaultKeys } from '../store/sealing.ts'
 
 /** A start that can't be: the message tells an operator what to do. The CLI prints it without a stack. */
 export class StartError extends Error {
@@ -24,11 +25,23 @@ export async function readConfig(file: string, log: Logger): Promise<Config> {
   }
 }
 
-/** The 32 bytes of `SLUICE_VAULT_KEY`. @throws StartError */
-export function parseVaultKey(text: string): Buffer {
-  const key = Buffer.from(text, 'base64')
+/**
+ * `current` is the text of `SLUICE_VAULT_KEY`; the keys before it are read from `SLUICE_VAULT_KEY_PREVIOUS`, with commas
+ * in between. @throws StartError
+ */
+export function parseVaultKeys(current: string, env: Readonly<Record<string, string | undefined>>): VaultKeys {
+  const previous = (env.SLUICE_VAULT_KEY_PREVIOUS ?? '').split(',').filter((text) => text.trim() !== '')
+  return {
+    current: parseVaultKey(current),
+    previous: previous.map((text) => parseVaultKey(text, 'SLUICE_VAULT_KEY_PREVIOUS')),
+  }
+}
+
+/** The 32 bytes of one key. @throws StartError */
+function parseVaultKey(text: string, variable = 'SLUICE_VAULT_KEY'): Buffer {
+  const key = Buffer.from(text.trim(), 'base64')
   if (key.length !== 32) {
-    throw new StartError('SLUICE_VAULT_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32')
+    throw new StartError(`${variable} must be 32 bytes in base64; make one with: openssl rand -base64 32`)
   }
   return key
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 
 const fileSchema = z.object({
   SLUICE_API_KEY: z.string().optional(),
+  SLUICE_ADMIN_KEY: z.string().optional(),
   SLUICE_VAULT_KEY: z.string().optional(),
   SLUICE_WEBHOOK_SECRET: z.string().optional(),
 })
@@ -12,6 +13,7 @@ type KeyName = keyof z.infer<typeof fileSchema>
 
 const generators: Readonly<Record<KeyName, () => string>> = {
   SLUICE_API_KEY: () => `sk-sluice-${randomBytes(24).toString('base64url')}`,
+  SLUICE_ADMIN_KEY: () => `sk-admin-${randomBytes(24).toString('base64url')}`,
   SLUICE_VAULT_KEY: () => randomBytes(32).toString('base64'),
   SLUICE_WEBHOOK_SECRET: () => `whsec_${randomBytes(32).toString('base64')}`,
 }

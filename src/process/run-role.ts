@@ -1,7 +1,7 @@
 import type { RunningRole, Runtime } from '../compose/runtime.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
-import { checkRedis, defaultNodeName, parseVaultKey, readConfig, StartError } from './environment.ts'
+import { checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
 import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 
@@ -31,10 +31,11 @@ export async function runRole(options: RoleOptions): Promise<void> {
   if (options.holdsVaultKey && !key) {
     throw new StartError(`The ${options.role} needs SLUICE_VAULT_KEY; make one with: openssl rand -base64 32`)
   }
-  const vaultKey = options.holdsVaultKey && key ? parseVaultKey(key) : null
+  const vaultKey = options.holdsVaultKey && key ? parseVaultKeys(key, process.env) : null
   const telemetry = await startTelemetry({ role: options.role, node, env: process.env })
   const stopSignal = untilToldToStop()
-  const role = await options.start({ config, redis, vaultKey, node, telemetry, log })
+  const adminKey = process.env.SLUICE_ADMIN_KEY || null
+  const role = await options.start({ config, redis, vaultKey, adminKey, node, telemetry, log })
   const health =
     options.healthPort === undefined
       ? null

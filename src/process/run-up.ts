@@ -11,7 +11,7 @@ import type { Logger } from '../core/telemetry.ts'
 import { startEmbeddedRedis } from '../store/embedded/embedded-redis.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
-import { checkRedis, defaultNodeName, parseVaultKey, readConfig, StartError } from './environment.ts'
+import { checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
 import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 import { type LocalKeys, readLocalKeys } from './local-keys.ts'
 import { findOllamaModels, type SandboxProcess, startSandboxProcess } from './local-upstreams.ts'
@@ -36,10 +36,11 @@ export async function runUp(flags: UpFlags): Promise<void> {
     await checkRedis(redis, log)
     const telemetry = await startTelemetry({ role: 'up', node, env: process.env })
     cleanups.push(() => telemetry.shutdown())
-    const vaultKey = parseVaultKey(keys.values.SLUICE_VAULT_KEY)
+    const vaultKey = parseVaultKeys(keys.values.SLUICE_VAULT_KEY, process.env)
     const shared = new SharedProcess()
     cleanups.push(() => shared.close())
-    const runtime: Runtime = { config, redis, vaultKey, node, telemetry, log, shared }
+    const adminKey = keys.values.SLUICE_ADMIN_KEY
+    const runtime: Runtime = { config, redis, vaultKey, adminKey, node, telemetry, log, shared }
     const { url, roles } = await startRoles(runtime)
     cleanups.push(() => stopRoles(roles, shutdownGraceMs, log))
     announce(keys, config)
@@ -59,10 +60,13 @@ async function prepareConfig(
   if (file !== null) {
     const config = withFlags(await readConfig(file, log), flags)
     const sandboxed = await pointAtSandbox(config, cleanups)
-    return { config: sandboxed, keys: await readLocalKeys(config.data_dir, ['SLUICE_VAULT_KEY'], process.env) }
+    return {
+      config: sandboxed,
+      keys: await readLocalKeys(config.data_dir, ['SLUICE_ADMIN_KEY', 'SLUICE_VAULT_KEY'], process.env),
+    }
   }
   const dataDir = flags.dataDir ?? './data'
-  const names = ['SLUICE_API_KEY', 'SLUICE_VAULT_KEY', 'SLUICE_WEBHOOK_SECRET'] as const
+  const names = ['SLUICE_API_KEY', 'SLUICE_ADMIN_KEY', 'SLUICE_VAULT_KEY', 'SLUICE_WEBHOOK_SECRET'] as const
   const keys = await readLocalKeys(dataDir, names, process.env)
   const [sandbox, ollamaModels] = await Promise.all([startSandbox(cleanups), findOllamaModels()])
   const config = defaultConfig({

@@ -2,7 +2,6 @@ import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { JobId } from '../core/job.ts'
 import type { Lane, Queues } from '../core/ports.ts'
-import type { Priority, Sensitivity } from '../core/vocabulary.ts'
 import { queuePrefix } from '../store/keys.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
 import { intakeName, laneName } from './lane-names.ts'
@@ -33,12 +32,7 @@ export class BullmqQueues implements Queues {
     this.#onAdd = onAdd
   }
 
-  addToIntake(entry: {
-    id: JobId
-    priority: Priority
-    sensitivity: Sensitivity
-    traceparent?: string | undefined
-  }): Promise<void> {
+  addToIntake(entry: Parameters<Queues['addToIntake']>[0]): Promise<void> {
     return this.#add(intakeName(entry.priority, entry.sensitivity), { ...entry, hop: 0 })
   }
 
@@ -66,7 +60,7 @@ export class BullmqQueues implements Queues {
 
   async #add(
     name: string,
-    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
+    entry: { id: JobId; hop: number; turn?: number; delayMs?: number; traceparent?: string | undefined },
   ): Promise<void> {
     const data: EntryData = {
       v: 1,
@@ -76,7 +70,8 @@ export class BullmqQueues implements Queues {
       traceparent: entry.traceparent,
     }
     const delay = entry.delayMs === undefined || entry.delayMs <= 0 ? {} : { delay: Math.ceil(entry.delayMs) }
-    const added = this.#queue(name).add('job', data, { jobId: `${entry.id}-${entry.hop}`, ...delay })
+    const jobId = `${entry.id}-${entry.hop}${entry.turn === undefined ? '' : `-${entry.turn}`}`
+    const added = this.#queue(name).add('job', data, { jobId, ...delay })
     if (!('delay' in delay)) setImmediate(this.#onAdd, name)
     await translateRedisErrors(added)
   }

@@ -1,5 +1,6 @@
 import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import type { BudgetAlert } from '../core/budget.ts'
 import type { JobId } from '../core/job.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { queuePrefix } from '../store/keys.ts'
@@ -7,11 +8,10 @@ import { queuePrefix } from '../store/keys.ts'
 const queueName = 'webhooks'
 const keepSeconds = 24 * 60 * 60
 
-export interface WebhookEntry {
-  readonly v: 1
-  readonly job: JobId
-  readonly type: string
-}
+/** What a webhook tells of: an event of a job, or a budget whose soft limit is reached. */
+export type WebhookSubject = { readonly job: JobId; readonly type: string } | { readonly alert: BudgetAlert }
+
+export type WebhookEntry = WebhookSubject & { readonly v: 1 }
 
 /**
  * Webhooks that are to be sent. One entry per event: its id is the webhook's id, and entries are kept after they are
@@ -29,11 +29,10 @@ export class WebhookQueue {
     this.#queue.on('error', () => undefined)
   }
 
-  async add(webhookId: string, entry: { job: JobId; type: string; maxAttempts: number }): Promise<void> {
-    const { job, type, maxAttempts } = entry
+  async add(webhookId: string, entry: WebhookSubject, maxAttempts: number): Promise<void> {
     await this.#queue.add(
       'webhook',
-      { v: 1, job, type },
+      { v: 1, ...entry },
       {
         jobId: webhookId,
         attempts: maxAttempts,

@@ -19,7 +19,7 @@ export function parseJobRecord(id: JobId, state: Record<string, string>, spec: s
     attempts: parse<Attempt[]>(state.attempts) ?? [],
     deployment: state.deployment ?? null,
     usage: parse<TokenUsage>(state.usage),
-    costUsd: parse<number>(state.cost),
+    cost: parse<number>(state.cost),
     error: parse<JobError>(state.error),
     startedAtMs: parse<number>(state.started),
     finishedAtMs: parse<number>(state.finished),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import type { ChainableCommander, Redis } from 'ioredis'
-import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec } from '../core/job.ts'
+import type { Redis } from 'ioredis'
+import type { AnswerPolicy } from '../core/audit-policy.ts'
+import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec, MaskedCounts } from '../core/job.ts'
 import { decodeEntry, encodeEntry, type TerminalFacts } from '../core/job-event.ts'
-import { type Ending, type JobStatus, type Stage, statusOf, transitions } from '../core/job-state.ts'
+import { type Ending, type Stage, statusOf, transitions } from '../core/job-state.ts'
 import type {
   AttemptStart,
   AuditStart,
@@ -16,12 +17,14 @@ import type {
   Watcher,
   WatchStart,
 } from '../core/ports.ts'
-import type { Priority, Sensitivity } from '../core/vocabulary.ts'
-import { parseJobRecord } from './job-record.ts'
+import { toUsd } from '../core/pricing.ts'
+import type { AnswerRecord, AttemptRecord, DecisionRecord, EndRecord } from '../core/records.ts'
+import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
 import { jobScripts, type ScriptName } from './job-scripts.ts'
 import { keys } from './keys.ts'
+import { executePipeline, type JobQuery, listJobs, readJobs } from './read-jobs.ts'
 import { translateRedisErrors } from './redis-errors.ts'
-import type { Sealer } from './sealing.ts'
+import type { SealContext, Sealer } from './sealing.ts'
 
 export interface JobStoreOptions {
   readonly redis: Redis
@@ -87,7 +90,7 @@ export class RedisJobStore implements JobStore {
         job.watcher ? encodeWatcher(job.watcher) : '',
         JSON.stringify(spec),
         // Sealed in every class: what the caller calls public may turn out not to be.
-        this.#seal(job.bodyJson, `${id} body`),
+        this.#seal(job.bodyJson, { job: id, field: 'body' }),
         idempotency?.fingerprint ?? '',
         idempotencyTtlMs,
         ...(decision ? this.#decisionArgs(id, decision) : []),
@@ -102,12 +105,12 @@ export class RedisJobStore implements JobStore {
     const reply = await this.#run('startAudit', [keys.job(id), keys.private(id), keys.untaken], [id])
     const [kind, ...rest] = reply as [string, ...unknown[]]
     if (kind === 'routed') {
-      const [lane, hop] = rest as [string, string]
-      return { kind, lane: decodeLane(lane), hop: Number(hop) }
+      const [lane, hop, spec] = rest as [string, string, string]
+      return { kind, spec: JSON.parse(spec) as JobSpec, lane: decodeLane(lane), hop: Number(hop) }
     }
     if (kind !== 'go') return { kind: 'ended' }
     const [audits, spec, body] = rest as [number, string, string]
-    return { kind, audits, spec: JSON.parse(spec) as JobSpec, bodyJson: this.#open(body, `${id} body`) }
+    return { kind, audits, spec: JSON.parse(spec) as JobSpec, bodyJson: this.#open(body, { job: id, field: 'body' }) }
   }
 
   async route(id: JobId, decision: RouteDecision): Promise<boolean> {
@@ -121,7 +124,7 @@ export class RedisJobStore implements JobStore {
   ): Promise<AttemptStart> {
     const reply = (await this.#run(
       'startAttempt',
-      [keys.job(id), keys.body(claim.pool, id), keys.events(id), keys.untaken],
+      [keys.job(id), keys.body(claim.pool, id), keys.untaken],
       [id, claim.hop, claim.node, claim.nowMs],
     )) as [string, ...unknown[]]
     if (reply[0] === 'superseded') {
@@ -152,7 +155,7 @@ export class RedisJobStore implements JobStore {
     // A connection that breaks sends what was not answered again; by this Redis knows what it has done already.
     this.#appends += 1
     const args = [id, fence, firstOutput ? '1' : '', `${fence}.${this.#appends}`, ...entries]
-    return (await this.#run('append', [keys.job(id), keys.events(id)], args)) === 1
+    return (await this.#run('append', [keys.job(id)], args)) === 1
   }
 
   async retry(
@@ -164,12 +167,13 @@ export class RedisJobStore implements JobStore {
       hop: number
       readyAtMs: number
       attempts: readonly Attempt[]
+      attempt: AttemptRecord
       resetOutput: boolean
     },
   ): Promise<boolean> {
     const moved = await this.#run(
       'retry',
-      [keys.job(id), keys.events(id)],
+      [keys.job(id)],
       [
         id,
         fence,
@@ -179,6 +183,7 @@ export class RedisJobStore implements JobStore {
         next.readyAtMs,
         JSON.stringify(next.attempts),
         next.resetOutput ? '1' : '',
+        JSON.stringify(next.attempt),
       ],
     )
     return moved === 1
@@ -190,21 +195,31 @@ export class RedisJobStore implements JobStore {
       status,
       deployment: facts.deployment ?? null,
       attempts: facts.attempts?.length ?? 0,
-      cost_usd: facts.costUsd ?? null,
+      cost_usd: facts.cost === undefined ? null : toUsd(facts.cost),
       usage: facts.usage ?? null,
       masked: facts.masked ?? false,
       error: facts.error ?? null,
     }
     const pools = facts.pools ?? []
-    const fields: (string | number)[] = ['finished', Date.now()]
+    const nowMs = Date.now()
+    const record: EndRecord = {
+      kind: 'end',
+      job: id,
+      atMs: nowMs,
+      status,
+      errorCode: facts.error?.code ?? null,
+      attempts: facts.attempts?.length ?? 0,
+    }
+    const recorded = ending === 'reject' ? facts.decision : facts.attempt
+    const fields: (string | number)[] = []
     if (facts.error) fields.push('error', JSON.stringify(facts.error))
     if (facts.attempts) fields.push('attempts', JSON.stringify(facts.attempts))
     if (facts.usage) fields.push('usage', JSON.stringify(facts.usage))
     if (facts.deployment) fields.push('deployment', facts.deployment)
-    if (typeof facts.costUsd === 'number') fields.push('cost', facts.costUsd)
+    if (facts.cost !== undefined) fields.push('cost', facts.cost)
     const ended = await this.#run(
       ending,
-      [keys.job(id), keys.events(id), keys.result(id), keys.open, keys.untaken, keys.outbox],
+      [keys.job(id), keys.open, keys.untaken, keys.outbox],
       [
         id,
         fence ?? '',
@@ -213,6 +228,9 @@ export class RedisJobStore implements JobStore {
         encodeEntry(`job.${status}`, JSON.stringify(terminal)),
         facts.resultJson ?? '',
         pools.length,
+        recorded ? JSON.stringify(recorded) : '',
+        JSON.stringify(record),
+        nowMs,
         ...pools.map((pool) => keys.body(pool, id)),
         ...fields,
       ],
@@ -221,7 +239,7 @@ export class RedisJobStore implements JobStore {
   }
 
   async read(id: JobId): Promise<JobRecord | null> {
-    const [record] = await this.#readMany([id])
+    const [record] = await readJobs(this.#redis, [id])
     return record ?? null
   }
 
@@ -229,40 +247,27 @@ export class RedisJobStore implements JobStore {
     return translateRedisErrors(this.#redis.get(keys.result(id)))
   }
 
+  async readBody(id: JobId): Promise<{ endpoint: Endpoint; bodyJson: string } | null> {
+    const read = this.#redis.hmget(keys.private(id), 'spec', 'body')
+    const [spec, body] = await translateRedisErrors(read)
+    if (!spec || !body) return null
+    const { endpoint } = JSON.parse(spec) as JobSpec
+    return { endpoint, bodyJson: this.#open(body, { job: id, field: 'body' }) }
+  }
+
+  async noteAnswer(id: JobId, { found, policy }: { found: MaskedCounts; policy: AnswerPolicy }): Promise<void> {
+    const record: AnswerRecord = { kind: 'answer', job: id, atMs: Date.now(), found, policy }
+    await this.#run('noteAnswer', [keys.job(id)], [JSON.stringify(record)])
+  }
+
   async readVault(id: JobId): Promise<ReadonlyMap<string, string>> {
     const sealed = await translateRedisErrors(this.#redis.hget(keys.private(id), 'vault'))
     if (sealed === null) return new Map()
-    return new Map(JSON.parse(this.#open(sealed, `${id} vault`)) as [string, string][])
+    return new Map(JSON.parse(this.#open(sealed, { job: id, field: 'vault' })) as [string, string][])
   }
 
-  async list(query: {
-    tenant: string
-    status?: JobStatus
-    model?: string
-    after?: JobId
-    limit: number
-  }): Promise<JobPage> {
-    const index = keys.tenantJobs(query.tenant)
-    const jobs: JobRecord[] = []
-    let rank = 0
-    if (query.after !== undefined) {
-      const found = await translateRedisErrors(this.#redis.zrevrank(index, query.after))
-      if (found === null) return { jobs: [], hasMore: false }
-      rank = found + 1
-    }
-    const pageSize = 200
-    while (jobs.length <= query.limit) {
-      const ids = (await translateRedisErrors(this.#redis.zrevrange(index, rank, rank + pageSize - 1))) as JobId[]
-      for (const record of await this.#readMany(ids)) {
-        if (record === null) continue
-        if (query.status !== undefined && record.status !== query.status) continue
-        if (query.model !== undefined && record.spec.model !== query.model) continue
-        jobs.push(record)
-      }
-      if (ids.length < pageSize) break
-      rank += pageSize
-    }
-    return { jobs: jobs.slice(0, query.limit), hasMore: jobs.length > query.limit }
+  list(query: JobQuery): Promise<JobPage> {
+    return listJobs(this.#redis, query)
   }
 
   async watch(id: JobId, watcher: Watcher, after: number): Promise<WatchStart | null> {
@@ -284,13 +289,13 @@ export class RedisJobStore implements JobStore {
     const found = this.#redis.zrangebyscore(keys.untaken, 0, olderThanMs, 'LIMIT', 0, limit)
     const ids = (await translateRedisErrors(found)) as JobId[]
     if (ids.length === 0) return []
-    const records = await this.#readMany(ids)
+    const records = await readJobs(this.#redis, ids)
     const pipeline = this.#redis.pipeline()
     for (const [index, id] of ids.entries()) {
       if (records[index] === null) pipeline.zrem(keys.untaken, id)
       else pipeline.zadd(keys.untaken, 'XX', nowMs, id)
     }
-    await execute(pipeline)
+    await executePipeline(pipeline)
     return records.filter((record) => record !== null)
   }
 
@@ -304,19 +309,9 @@ export class RedisJobStore implements JobStore {
     }
   }
 
-  async #readMany(ids: readonly JobId[]): Promise<(JobRecord | null)[]> {
-    if (ids.length === 0) return []
-    const pipeline = this.#redis.pipeline()
-    for (const id of ids) pipeline.hgetall(keys.job(id)).hget(keys.private(id), 'spec')
-    const replies = await execute(pipeline)
-    return ids.map((id, index) =>
-      parseJobRecord(id, replies[2 * index] as Record<string, string>, replies[2 * index + 1] as string | null),
-    )
-  }
-
   /** In the order in which `storeDecision` of the scripts reads them. */
   #decisionArgs(id: JobId, decision: RouteDecision): (string | number)[] {
-    const { plan, lane, sensitivity, reason, masked, deadlineMs, vault, bodies } = decision
+    const { plan, lane, sensitivity, reason, masked, deadlineMs, vault, bodies, record } = decision
     return [
       JSON.stringify(plan),
       encodeLane(lane),
@@ -324,18 +319,19 @@ export class RedisJobStore implements JobStore {
       reason,
       JSON.stringify(masked),
       Math.max(1, deadlineMs - Date.now()) + this.#resultRetentionMs,
-      vault.size === 0 ? '' : this.#seal(JSON.stringify([...vault]), `${id} vault`),
+      vault.size === 0 ? '' : this.#seal(JSON.stringify([...vault]), { job: id, field: 'vault' }),
       plan.masked ? '1' : '',
+      JSON.stringify({ ...record, job: id } satisfies DecisionRecord),
       ...bodies.values(),
     ]
   }
 
-  #seal(text: string, context: string): string {
+  #seal(text: string, context: SealContext): string {
     assert.ok(this.#sealer, 'this role does not hold the vault key')
     return this.#sealer.seal(text, context)
   }
 
-  #open(text: string, context: string): string {
+  #open(text: string, context: SealContext): string {
     return this.#sealer ? this.#sealer.open(text, context) : text
   }
 
@@ -346,17 +342,6 @@ export class RedisJobStore implements JobStore {
     assert.ok(command)
     return translateRedisErrors(command.call(this.#redis, scriptKeys.length, ...scriptKeys, ...args))
   }
-}
-
-/** The replies of a pipeline. One that fails, as all do while Redis is away, fails the whole. */
-function execute(pipeline: ChainableCommander): Promise<unknown[]> {
-  const replies = pipeline.exec().then((results) =>
-    (results ?? []).map(([error, reply]) => {
-      if (error) throw error
-      return reply
-    }),
-  )
-  return translateRedisErrors(replies)
 }
 
 function bodyKeys(id: JobId, { bodies }: RouteDecision): string[] {

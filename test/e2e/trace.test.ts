@@ -84,7 +84,7 @@ async function startSluice(at: { collector: string; upstream: string }): Promise
     config,
     `pools: { cloud: { residency: cloud } }
 models:
-  traced: { deployments: [{ id: up, pool: cloud, provider: openai-compatible, model: sandbox, base_url: ${at.upstream}/v1 }] }
+  traced: { deployments: [{ id: up, pool: cloud, provider: openai-compatible, model: sandbox, free: true, base_url: ${at.upstream}/v1 }] }
 tenants: { t: { keys: ["\${TRACE_KEY}"], webhook_secret: "\${TRACE_SECRET}" } }
 webhooks: { allow_networks: [127.0.0.0/8], allow_http: true }
 `,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { handOn } from '../../src/compose/courier.ts'
+import { createJudging, type Judging } from '../../src/compose/judging.ts'
 import { createCatalogue } from '../../src/compose/runtime.ts'
 import type { JobId, Surface } from '../../src/core/job.ts'
 import type { TerminalStatus } from '../../src/core/job-state.ts'
@@ -15,9 +16,10 @@ import { intakeName, laneName } from '../../src/queue/lane-names.ts'
 import { WebhookQueue } from '../../src/queue/webhook-queue.ts'
 import { Outbox } from '../../src/store/outbox.ts'
 import type { RedisPurpose } from '../../src/store/redis.ts'
+import { RedisRateLimiter } from '../../src/store/redis-limits.ts'
 import { chunkRecord, completion, lastRecords } from '../support/chat-upstream.ts'
 import type { Cluster } from '../support/cluster.ts'
-import { type Mortal, noTelemetry, silentLog } from '../support/mortal.ts'
+import { freeUpstream, type Mortal, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
 import { dataOf } from '../support/sse-reader.ts'
 import { answerTo } from '../support/workload.ts'
 
@@ -191,6 +193,7 @@ async function accept(
   const request: AcceptRequest = {
     tenant: {
       name: 'acme',
+      keyId: 'key_1',
       sensitivity: { default: 'internal', floor: 'public' },
       models: ['*'],
       hasWebhookSecret: true,
@@ -213,14 +216,15 @@ async function accept(
   const accepted = await acceptJob(request, {
     store,
     queues,
-    catalogue: createCatalogue(cluster.config),
+    ...judgingOf(worker, cluster),
+    limiter: new RedisRateLimiter(worker.redis),
+    rateLimitsOf: () => null,
     metrics: noTelemetry.metrics,
     tracing: noTelemetry.tracing,
     openJobs: () => 0,
     maxOpenJobs: 1_000_000,
     defaultDeadlineMs: cluster.config.deadlines,
     checkWebhookUrl: () => {},
-    now: Date.now,
     auditsOnArrival: options.auditsOnArrival ?? false,
   })
   job.id = accepted.id
@@ -234,10 +238,14 @@ async function acceptAndAudit(worker: Mortal, job: Job): Promise<void> {
 
 function audit(worker: Mortal, { id, stage, cluster }: Job): Promise<void> {
   const { store, queues } = worker
-  const catalogue = createCatalogue(cluster.config)
+  const judging = judgingOf(worker, cluster)
   return worker.serveOne(intakeName(...stage.lane), id, (entry) =>
-    auditJob(entry, { store, queues, catalogue, telemetry: noTelemetry, log: silentLog }),
+    auditJob(entry, { ...judging, store, queues, telemetry: noTelemetry, log: silentLog }),
   )
+}
+
+function judgingOf({ redis }: Mortal, { config, vaultKey }: Cluster): Judging {
+  return createJudging({ config, vaultKey: { current: vaultKey, previous: [] }, log: silentLog }, redis)
 }
 
 /** Serves the lane's next entry, which must be this job's, with an upstream that does as told. */
@@ -253,7 +261,8 @@ function dispatch(worker: Mortal, { id, stage }: Job, pool: 'cloud' | 'studio', 
       pool,
       node: 'mortal',
       policy: { maxAttempts: 100, baseDelayMs: 2 * retryDelayMs, maxDelayMs: 2 * retryDelayMs },
-      withProvider: () => (work) => work(provider),
+      upstreamOf: () => freeUpstream(provider),
+      tokens: noTokens,
       random: () => 0.5,
     }),
   )

@@ -4,7 +4,7 @@ import { createJobId, type JobId, type JobSpec } from '../../src/core/job.ts'
 import type { Provider } from '../../src/core/provider.ts'
 import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
 import { chunkRecord, completion, lastRecords } from '../support/chat-upstream.ts'
-import { Mortal, noTelemetry, silentLog } from '../support/mortal.ts'
+import { freeUpstream, Mortal, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { contentOf, dataOf } from '../support/sse-reader.ts'
 
@@ -94,6 +94,7 @@ async function routeJob({ store }: Mortal, { stream }: { stream: boolean }): Pro
   const nowMs = Date.now()
   const spec: JobSpec = {
     tenant: 'acme',
+    keyId: 'key_1',
     endpoint: '/v1/chat/completions',
     model: 'fleet',
     surface: 'jobs',
@@ -115,6 +116,18 @@ async function routeJob({ store }: Mortal, { stream }: { stream: boolean }): Pro
     bodies: new Map([['studio', '{}']]),
     vault: new Map(),
     deadlineMs: spec.deadlineMs,
+    record: {
+      kind: 'decision',
+      atMs: nowMs,
+      asked: lane.sensitivity,
+      sensitivity: lane.sensitivity,
+      reason: 'test',
+      found: {},
+      masked: {},
+      detectors: [],
+      candidates: ['studio-a'],
+      reserved: 0,
+    },
   })
   return id
 }
@@ -128,7 +141,8 @@ function deliver({ store, queues }: Mortal, id: JobId, provider: Provider): Prom
     pool: lane.pool,
     node: 'test',
     policy: { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1 },
-    withProvider: () => (work) => work(provider),
+    upstreamOf: () => freeUpstream(provider),
+    tokens: noTokens,
     random: () => 0.5,
   })
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 const errorShape = z.strictObject({
   error: z.strictObject({
     message: z.string().min(1),
-    type: z.enum(['invalid_request_error', 'rate_limit_error', 'server_error', 'policy_error']),
+    type: z.enum(['invalid_request_error', 'rate_limit_error', 'server_error', 'policy_error', 'insufficient_quota']),
     code: z.string().min(1),
     param: z.string().nullable(),
   }),

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import type { Redis } from 'ioredis'
 import { startApi } from '../../src/compose/api.ts'
 import { startAuditor } from '../../src/compose/auditor.ts'
@@ -19,6 +22,10 @@ interface DeploymentSketch {
   readonly id: string
   readonly pool: 'studio' | 'cloud'
   readonly concurrency?: number
+  /** Dollars per million tokens; calls cost nothing unless it is said. */
+  readonly price?: { readonly input: number; readonly output: number }
+  /** Whose dialect the upstream speaks; `openai-compatible` unless given. */
+  readonly provider?: 'openai'
   readonly timeouts?: { readonly [phase in 'connect' | 'first_byte' | 'idle' | 'total']?: string }
 }
 
@@ -26,17 +33,23 @@ export interface TestBrokerOptions {
   /** What the upstream does; it echoes unless said. */
   readonly script?: ChatScript
   /** Deployments by model, all of them served by the one upstream. */
-  readonly models?: Readonly<Record<string, readonly DeploymentSketch[]>>
+  readonly models?: Readonly<Record<string, readonly DeploymentSketch[]>> | undefined
   /** Whether the roles know that they share a process, as with `sluice up`; else they behave as processes apart. */
   readonly shared?: boolean
+  /** The operator's key; null for none. */
+  readonly adminKey?: null
   /** Replaces whole sections of the configuration. */
   readonly config?: Partial<ConfigInput>
+  /** Where a pool's dispatchers find Redis, such as under a user of their own; as everybody else unless given. */
+  readonly dispatcherRedis?: (pool: string, server: TestRedis) => Promise<string>
+  /** How long a job waits before a detector that failed is asked for the second time. */
+  readonly detectorWaitMs?: number
 }
 
 export interface SendOptions {
   readonly method?: string
   /** Whose key to send; null sends none. */
-  readonly tenant?: TenantName | null
+  readonly tenant?: string | null
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly json?: unknown
@@ -52,6 +65,8 @@ export interface TestBroker extends AsyncDisposable {
   readonly baseURL: string
   readonly keys: Readonly<Record<TenantName, string>>
   readonly webhookSecret: string
+  readonly adminKey: string
+  readonly vaultKey: Buffer
   readonly upstream: ChatUpstream
   /** For looking at what is stored. */
   readonly redis: Redis
@@ -72,8 +87,12 @@ const defaultModels: Readonly<Record<string, readonly DeploymentSketch[]>> = {
   ],
 }
 
-const keys = { acme: 'sk-test-acme-0123456789', globex: 'sk-test-globex-0123456789' }
-const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+/** The key that requests of this tenant are sent with, for tenants of a test's own as well. */
+export const keyOf = (tenant: string): string => `sk-test-${tenant}-0123456789`
+
+const keys = { acme: keyOf('acme'), globex: keyOf('globex') }
+const adminKey = 'admin-test-0123456789abcdef'
+export const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 /** Long enough for what is in flight in a test, short enough for a test that left something hanging. */
 const stopGraceMs = 500
 
@@ -85,7 +104,9 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   await using cleanup = new AsyncDisposableStack()
   const upstream = cleanup.use(await startChatUpstream(options.script ?? echo))
   const server = cleanup.use(await startTestRedis())
-  const config = buildConfig(options, upstream)
+  const folder = cleanup.use(await mkdtempDisposable(path.join(tmpdir(), 'sluice-broker-'))).path
+  const config = buildConfig(options, upstream, folder)
+  const vaultKey = randomBytes(32)
   const logged: string[] = []
   const log = createLogger({ level: 'debug', role: 'test', node: 'test' }, { write: (line) => logged.push(line) })
   const telemetry = await startTelemetry({ role: 'test', node: 'test', env: {} })
@@ -94,13 +115,14 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   const runtime: Runtime = {
     config,
     redis: server.url,
-    vaultKey: randomBytes(32),
+    vaultKey: { current: vaultKey, previous: [] },
+    adminKey: options.adminKey === null ? null : adminKey,
     node: 'test',
     telemetry,
     log,
     ...(shared && { shared }),
   }
-  const { api, roles } = await startAllRoles(runtime)
+  const { api, roles } = await startAllRoles(runtime, options, server)
   cleanup.defer(() => stopRoles(roles, stopGraceMs, log))
   const redis = connectRedis(server.url, 'worker')
   cleanup.defer(() => redis.disconnect())
@@ -111,6 +133,8 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     baseURL: `${api.url}/v1`,
     keys,
     webhookSecret,
+    adminKey,
+    vaultKey,
     upstream,
     redis,
     server,
@@ -121,16 +145,22 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
 }
 
-function buildConfig({ models = defaultModels, config }: TestBrokerOptions, upstream: ChatUpstream): Config {
+function buildConfig(
+  { models = defaultModels, config }: TestBrokerOptions,
+  upstream: ChatUpstream,
+  folder: string,
+): Config {
   const deploymentsOf = (sketches: readonly DeploymentSketch[]) =>
     sketches.map((sketch) => ({
-      ...sketch,
       provider: 'openai-compatible' as const,
+      ...sketch,
+      free: sketch.price === undefined,
       model: 'upstream-model',
       base_url: upstream.baseUrlOf(sketch.id),
     }))
   return configSchema.parse({
     server: { port: 0, max_body_mb: 1 },
+    data_dir: folder,
     pools: { studio: { residency: 'onprem' }, cloud: { residency: 'cloud' } },
     models: Object.fromEntries(
       Object.entries(models).map(([name, sketches]) => [name, { deployments: deploymentsOf(sketches) }]),
@@ -146,12 +176,21 @@ function buildConfig({ models = defaultModels, config }: TestBrokerOptions, upst
   } satisfies ConfigInput)
 }
 
-async function startAllRoles(runtime: Runtime) {
-  const workers: RunningRole[] = await Promise.all([
-    startAuditor(runtime),
+async function startAllRoles(runtime: Runtime, options: TestBrokerOptions, server: TestRedis) {
+  const { dispatcherRedis = async () => server.url, detectorWaitMs } = options
+  const starts = await Promise.allSettled<RunningRole>([
+    startAuditor(runtime, { detectorWaitMs }),
     startCourier(runtime),
-    ...Object.keys(runtime.config.pools).map((pool) => startDispatcher({ ...runtime, node: `test-${pool}` }, { pool })),
+    ...Object.keys(runtime.config.pools).map(async (pool) =>
+      startDispatcher({ ...runtime, redis: await dispatcherRedis(pool, server), node: `test-${pool}` }, { pool }),
+    ),
   ])
+  const workers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+  const failed = starts.find((start) => start.status === 'rejected')
+  if (failed) {
+    await stopRoles(workers, stopGraceMs, runtime.log)
+    throw failed.reason
+  }
   const api = await startApi(runtime)
   return { api, roles: [api, ...workers] }
 }
@@ -162,7 +201,7 @@ function send(url: string, request: SendOptions): Promise<Response> {
   return fetch(url, {
     method: request.method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
-      ...(tenant && { authorization: `Bearer ${keys[tenant]}` }),
+      ...(tenant && { authorization: `Bearer ${keyOf(tenant)}` }),
       ...(json !== undefined && { 'content-type': 'application/json' }),
       ...request.headers,
     },

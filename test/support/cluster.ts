@@ -26,6 +26,8 @@ const processes = {
 } as const
 export type ProcessName = keyof typeof processes
 
+type BudgetInput = NonNullable<NonNullable<ConfigInput['tenants']>[string]['budgets']>[number]
+
 export interface ClusterOptions {
   readonly script: ChatScript
   readonly leaseDuration: '1s' | '2s' | '60s'
@@ -33,6 +35,12 @@ export interface ClusterOptions {
   readonly concurrency: number
   /** How long the webhook receiver takes for an answer. */
   readonly webhookAnswerMs?: () => number
+  /** What the deployments' tokens cost; free unless given. */
+  readonly price?: { readonly input: number; readonly output: number }
+  /** What the tenant may spend. */
+  readonly budgets?: readonly BudgetInput[]
+  /** How many jobs of the tenant may run at once; any number unless given. */
+  readonly tenantConcurrency?: number
   /** Starts no role before `launch` is called. */
   readonly isDormant?: boolean
 }
@@ -74,7 +82,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   cleanup.defer(() => rm(folder, { recursive: true, force: true }))
   const port = await findFreePort()
   const file = path.join(folder, 'sluice.yaml')
-  const config = configFor({ ...options, port, upstream, webhookSecret })
+  const config = configFor({ ...options, port, upstream, webhookSecret, dataDir: path.join(folder, 'data') })
   await writeFile(file, stringify(config))
 
   const vaultKey = randomBytes(32)
@@ -127,7 +135,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 function configFor(
-  options: ClusterOptions & { port: number; upstream: ChatUpstream; webhookSecret: string },
+  options: ClusterOptions & { port: number; upstream: ChatUpstream; webhookSecret: string; dataDir: string },
 ): ConfigInput {
   const deployment = (id: string, pool: string) => ({
     id,
@@ -135,13 +143,22 @@ function configFor(
     provider: 'openai-compatible' as const,
     model: 'upstream-model',
     base_url: options.upstream.baseUrlOf(id),
+    ...(options.price ? { price: options.price } : { free: true }),
     concurrency: options.concurrency,
   })
   return {
     server: { port: options.port },
+    data_dir: options.dataDir,
     pools: { cloud: { residency: 'cloud' }, studio: { residency: 'onprem' } },
     models: { fleet: { deployments: [deployment('cloud-a', 'cloud'), deployment('studio-a', 'studio')] } },
-    tenants: { acme: { keys: [tenantKey], webhook_secret: options.webhookSecret } },
+    tenants: {
+      acme: {
+        keys: [tenantKey],
+        webhook_secret: options.webhookSecret,
+        budgets: [...(options.budgets ?? [])],
+        ...(options.tenantConcurrency !== undefined && { limits: { concurrency: options.tenantConcurrency } }),
+      },
+    },
     // No attempt budget runs out because a worker was killed.
     retry: { max_attempts: 100, base_delay: '50ms', max_delay: '200ms' },
     leases: { duration: options.leaseDuration },

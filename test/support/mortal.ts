@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis'
 import type { JobId } from '../../src/core/job.ts'
 import type { QueueEntry } from '../../src/core/ports.ts'
+import type { Provider } from '../../src/core/provider.ts'
 import type { Telemetry } from '../../src/core/telemetry.ts'
+import type { TokenCounter } from '../../src/core/token-counter.ts'
+import type { Upstream } from '../../src/pipeline/dispatch-job.ts'
 import { BullmqQueues } from '../../src/queue/bullmq-queues.ts'
 import { completeEntry, createManualWorker, takeEntry } from '../../src/queue/manual-worker.ts'
 import { connectRedis, type RedisPurpose, untilReady } from '../../src/store/redis.ts'
@@ -11,6 +14,18 @@ import { type LossyProxy, startLossyProxy } from './lossy-proxy.ts'
 
 export const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
 const span = { traceparent: undefined, set() {}, fail() {} }
+export const noTokens: TokenCounter = { countPrompt: () => 0, countAnswer: () => 0 }
+
+/** A deployment that costs nothing and is served by this provider. */
+export function freeUpstream(provider: Provider): Upstream {
+  return {
+    run: (work) => work(provider),
+    price: null,
+    maxOutputTokens: 4096,
+    outputLimitField: 'max_tokens',
+  }
+}
+
 export const noTelemetry: Telemetry = {
   metrics: {
     jobAccepted() {},

@@ -13,7 +13,7 @@ describe('the configuration without a file', () => {
       { id: 'sandbox', pool: 'local', provider: 'sandbox', base_url: sandboxUrl },
     ])
     expect(Object.keys(config.tenants)).toEqual(['default'])
-    expect(config.tenants.default?.keys.map((secret) => secret.reveal())).toEqual([keys.apiKey])
+    expect(config.tenants.default?.keys.map(({ key }) => key.reveal())).toEqual([keys.apiKey])
     expect(config.tenants.default?.webhook_secret?.reveal()).toBe(keys.webhookSecret)
     expect(config.webhooks).toEqual({ allow_networks: ['127.0.0.0/8', '::1/128'], allow_http: true })
     expect(config.server.port).toBe(4000)

@@ -97,7 +97,7 @@ describe('sluice.example.yaml', () => {
     const { config, warnings } = await loadConfig({ file, env })
     expect(Object.keys(config.models)).toEqual(['log-summarizer', 'creative-writer'])
     expect(warnings.map(({ message }) => message).filter((message) => !message.includes('is accepted'))).toEqual([])
-    expect(warnings).toHaveLength(12)
+    expect(warnings).toHaveLength(5)
   })
 
   it('names every variable that is missing', async () => {

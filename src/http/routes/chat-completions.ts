@@ -7,7 +7,7 @@ import type { TerminalFacts } from '../../core/job-event.ts'
 import { isTerminal } from '../../core/job-state.ts'
 import type { Follower } from '../../delivery/event-hub.ts'
 import { type Accepted, acceptJob } from '../../pipeline/accept-job.ts'
-import { restoreResult, terminalFacts } from '../../pipeline/deliver-result.ts'
+import { deliverResult, terminalFacts } from '../../pipeline/deliver-result.ts'
 import { streamChat } from '../chat-stream.ts'
 import type { HttpDeps } from '../deps.ts'
 import { sendError } from '../error-handler.ts'
@@ -33,7 +33,7 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
       const { accepted, follower } = await startChat(request.body, request, deps)
       reply.header('x-sluice-job-id', accepted.id)
       if (request.body.stream) return streamChat(request, reply, follower, accepted, deps)
-      return answerWhenDone(reply, follower, deps.chatWaitMs, deps)
+      return answerWhenDone(reply, { follower, tenant: request.tenant.name }, deps.chatWaitMs, deps)
     },
   )
 
@@ -44,10 +44,11 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
     async (request, reply) => {
       const job = await requireJob(request.params.id, request.tenant, deps)
       reply.header('x-sluice-job-id', job.id)
-      if (isTerminal(job.status)) return sendEnd(reply, job.id, factsOf(job), null, deps)
+      const of = { id: job.id, tenant: job.spec.tenant }
+      if (isTerminal(job.status)) return sendEnd(reply, of, factsOf(job), null, deps)
       const follower = await deps.hub.follow(job.id, 'terminal', 0)
       if (!follower) throw new BrokerError('job_not_found', undefined, { param: 'id' })
-      return answerWhenDone(reply, follower, request.query.wait * 1000, deps)
+      return answerWhenDone(reply, { follower, tenant: request.tenant.name }, request.query.wait * 1000, deps)
     },
   )
 }
@@ -97,14 +98,19 @@ async function startChat(
 }
 
 /** Sends the job's answer, or after `waitMs` the place where to go on waiting: every official client follows it. */
-async function answerWhenDone(reply: FastifyReply, follower: Follower, waitMs: number, deps: HttpDeps): Promise<void> {
+async function answerWhenDone(
+  reply: FastifyReply,
+  { follower, tenant }: { follower: Follower; tenant: string },
+  waitMs: number,
+  deps: HttpDeps,
+): Promise<void> {
   try {
     const event = await follower.next(waitMs)
     if (event === null) {
       reply.header('location', `/v1/chat/completions/${follower.id}?wait=50`)
       return void reply.code(303).send()
     }
-    return await sendEnd(reply, follower.id, terminalFacts(event), follower.pushedResult, deps)
+    return await sendEnd(reply, { id: follower.id, tenant }, terminalFacts(event), follower.pushedResult, deps)
   } finally {
     follower.close()
   }
@@ -113,7 +119,7 @@ async function answerWhenDone(reply: FastifyReply, follower: Follower, waitMs: n
 /** `pushedResult` is the stored result where it came with the event. */
 async function sendEnd(
   reply: FastifyReply,
-  id: JobId,
+  { id, tenant }: { id: JobId; tenant: string },
   facts: TerminalFacts,
   pushedResult: string | null,
   deps: HttpDeps,
@@ -122,8 +128,16 @@ async function sendEnd(
   if (facts.status !== 'completed') return sendFailure(reply, facts)
   const stored = pushedResult ?? (await deps.store.readResult(id))
   if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.', { param: 'id' })
-  const result = await restoreResult(deps.store, { id, masked: facts.masked }, stored)
+  const result = await deliverResult({ id, tenant, masked: facts.masked }, stored, deps).catch(explainWait)
   return void reply.type('application/json').send(result)
+}
+
+/** A client that sent the chat again would pay for it again. */
+function explainWait(error: unknown): never {
+  if (!(error instanceof BrokerError) || error.code !== 'detector_unavailable') throw error
+  const message =
+    'A detector of personal data is away: GET /v1/jobs/{id} has the answer when it has been looked through.'
+  throw new BrokerError(error.code, message, { cause: error, shouldRetry: false })
 }
 
 function writeFacts(reply: FastifyReply, facts: TerminalFacts): void {

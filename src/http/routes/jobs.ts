@@ -10,6 +10,7 @@ import type { HttpDeps } from '../deps.ts'
 import { streamJobEvents } from '../job-events-stream.ts'
 import { requireJob, showJob, waitForEnd } from '../job-reading.ts'
 import { jobJson, jobUrls } from '../job-view.ts'
+import { sliceField } from '../json-field.ts'
 import { sendJson } from '../json-reply.ts'
 import { deadlineToMs, readJobHeaders } from '../request-headers.ts'
 import {
@@ -150,7 +151,8 @@ function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, de
       surface: 'jobs',
       endpoint: body.input.endpoint,
       model: body.model,
-      bodyJson: JSON.stringify(chat),
+      // As it was written: numbers that JavaScript cannot hold would lose digits.
+      bodyJson: sliceField(sliceField(request.bodyText, 'input'), 'body'),
       stream: chat.stream === true,
       includeUsage: chat.stream_options?.include_usage === true,
       priority: body.priority ?? headers['x-sluice-priority'] ?? 'standard',

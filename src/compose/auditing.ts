@@ -1,0 +1,57 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+import type { Config } from '../config/schema.ts'
+import type { Auditing, TenantAuditing } from '../core/auditing.ts'
+import { createBuiltinDetector } from '../core/pii/builtin-detector.ts'
+import type { Detector } from '../core/pii/detector.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { createDetectorChain } from '../detectors/detector-chain.ts'
+import { createPatternDetector } from '../detectors/pattern-detector.ts'
+import { createPresidioDetector } from '../detectors/presidio.ts'
+import { type EffectiveRules, effectiveRules } from './audit-rules.ts'
+
+export interface RunningAuditing extends Auditing {
+  close(): Promise<void>
+}
+
+/** The auditing of all tenants, and of those who have left the configuration while their jobs were on the way. */
+export function createAuditing(config: Config, vaultKey: Buffer, log: Logger): RunningAuditing {
+  const presidios = config.auditor.detectors.flatMap((each) => {
+    if (each === 'builtin') return []
+    const { url, language, min_score: minScore, timeout: timeoutMs } = each.presidio
+    return [createPresidioDetector({ url, language, minScore, timeoutMs, log })]
+  })
+  const hashKey = Buffer.from(hkdfSync('sha256', vaultKey, '', 'sluice placeholder hashes', 32))
+  const create = (tenant: string, rules: EffectiveRules): TenantAuditing => ({
+    policy: rules,
+    detector: createDetector(rules, presidios),
+    hashOf: (entity, value) =>
+      createHmac('sha256', hashKey)
+        .update(JSON.stringify([tenant, entity, value]))
+        // Letters and digits only: other signs could end the placeholder.
+        .digest('hex')
+        .slice(0, 12),
+  })
+  const byTenant = new Map(
+    Object.entries(config.tenants).map(([name, { auditor }]) => [
+      name,
+      create(name, effectiveRules(config.auditor, auditor)),
+    ]),
+  )
+  return {
+    of(tenant) {
+      const known = byTenant.get(tenant) ?? create(tenant, effectiveRules(config.auditor, {}))
+      byTenant.set(tenant, known)
+      return known
+    },
+    close: async () => {
+      await Promise.all(presidios.map((presidio) => presidio.close()))
+    },
+  }
+}
+
+/** The built-in one always looks, whatever else is configured: it costs little, and nothing it finds should pass. */
+function createDetector({ entities, patterns, deny, allow }: EffectiveRules, others: readonly Detector[]): Detector {
+  const own = patterns.length + deny.length > 0 ? [createPatternDetector({ patterns, deny })] : []
+  const detectors = [createBuiltinDetector({ entities }), ...own, ...others]
+  return createDetectorChain(detectors, { allow, entities })
+}

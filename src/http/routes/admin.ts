@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import type { ArchiveReader, RecordTail } from '../../core/record-archive.ts'
+import type { UsageReader } from '../../core/usage.ts'
+import type { AdminKey } from '../admin-key.ts'
+import { registerAdminAuditRoutes } from './admin-audit.ts'
+import { type BudgetReader, registerAdminBudgetRoutes } from './admin-budgets.ts'
+import { registerAdminLedgerRoutes } from './admin-ledger.ts'
+import { registerAdminUsageRoutes } from './admin-usage.ts'
+
+export interface AdminDeps {
+  /** Null where none is configured: then there is no admin API. */
+  readonly adminKey: AdminKey | null
+  readonly usage: UsageReader
+  readonly budgets: BudgetReader
+  readonly archive: ArchiveReader
+  readonly tail: RecordTail
+}
+
+/** What operators ask: usage, ledger, audit trail. */
+export function registerAdminRoutes(app: FastifyInstance, deps: AdminDeps): void {
+  const { adminKey } = deps
+  if (!adminKey) return
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.routeOptions.url?.startsWith('/admin/')) adminKey.check(request)
+    done()
+  })
+  registerAdminUsageRoutes(app, deps)
+  registerAdminBudgetRoutes(app, deps)
+  registerAdminLedgerRoutes(app, deps)
+  registerAdminAuditRoutes(app, deps)
+}
