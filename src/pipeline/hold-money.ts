@@ -61,10 +61,11 @@ function holderOf({ tenant, keyId, model, tags }: JobSpec): AccountHolder {
 
 function readOutputWish(bodyJson: string): { choices: number; outputTokens: number | null } {
   const body = JSON.parse(bodyJson) as { n?: unknown; max_tokens?: unknown; max_completion_tokens?: unknown }
-  const outputTokens = body.max_completion_tokens ?? body.max_tokens
+  // Of two limits nobody knows which one the upstream goes by.
+  const limits = [body.max_completion_tokens, body.max_tokens].filter(isCount)
   return {
     choices: isCount(body.n) ? body.n : 1,
-    outputTokens: isCount(outputTokens) ? outputTokens : null,
+    outputTokens: limits.length === 0 ? null : Math.max(...limits),
   }
 }
 
