@@ -29,7 +29,7 @@ const { values: flags } = parseArgs({
     packages: { type: 'string' },
     out: { type: 'string' },
     epochs: { type: 'string', default: '12' },
-    seed: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '77' },
     rate: { type: 'string', default: '0.12' },
     'miss-cost': { type: 'string', default: '0.7' },
     decay: { type: 'string', default: '0.0001' },

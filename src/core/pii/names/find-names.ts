@@ -1,4 +1,4 @@
-import type { Entity, Finding, Tagger } from '../recognizer.ts'
+import type { Entity, Finding } from '../recognizer.ts'
 import type { Scan } from '../scan.ts'
 import { Block } from './block.ts'
 import { cue } from './cues.ts'
@@ -14,11 +14,12 @@ import { type Word, writing } from './words.ts'
 export const nameEntities = ['PERSON', 'LOCATION', 'ORG'] as const satisfies readonly Entity[]
 
 /** From which chance on a word counts as a part of a name. Below a half for persons: a name missed is a name sent out. */
-export const thresholds = { PERSON: 0.3, LOCATION: 0.4, ORG: 0.4 }
+const thresholds = { PERSON: 0.3, LOCATION: 0.4, ORG: 0.4 }
 
+/** Asked of single words that may as well be just words, outside of English: see `#leastChance`. */
 const likelyName = 0.7
 const surelyName = 0.85
-
+/** By how much a person wins over a place or a company, which most profiles leave in the text. */
 const personBonus = 1.33
 
 /** Texts are labelled in stretches of about so many units, cut at line ends. */
@@ -142,13 +143,16 @@ export class NameFinder {
   }
 
   /** Whether a stretch is sure to be a name without a sentence around it: by its words, a title, or the field it is in. */
-  #isWellKnown(first: number, last: number): boolean {
+  #isWellKnown(first: number, last: number, chance: number): boolean {
     const { words, places } = this.#block
-    const own = words.slice(first, last + 1).filter(({ writing: style }) => style !== writing.sign)
+    const own = words
+      .slice(first, last + 1)
+      .filter((word) => word.writing !== writing.sign && (word.writing !== writing.small || word.cue !== cue.particle))
     if (words[first - 1]?.cue === cue.title || words[first - 2]?.cue === cue.title) return own.every(isPersonWord)
     if (own.length < 2) return false
     if (places[first]?.fieldCue === cue.nameField) return own.every(isPersonWord)
-    return own.some(({ facts }) => (facts & fact.firstName) !== 0) && own.every(isKnownName)
+    if (!own.every(isPersonWord)) return false
+    return chance > 0.95 || own.some(({ facts }) => (facts & personFacts) !== 0)
   }
 
   /** A title alone is nobody; names of accounts may have digits, names of persons don't. */
@@ -173,10 +177,10 @@ export class NameFinder {
     while (last > first && tokens.kinds[last] === signToken) last -= 1
     const name = nameEntities[entity]
     if (first > last || !name || (name === 'PERSON' && this.#isNoPerson(first, last))) return
-    if (this.#block.places[first]?.isTechnical && (name !== 'PERSON' || !this.#isWellKnown(first, last))) return
     let best = 0
     for (let index = first; index <= last; index += 1)
       best = Math.max(best, 1 - (this.#chances.chances[index * labelCount] ?? 1))
+    if (this.#block.places[first]?.isTechnical && (name !== 'PERSON' || !this.#isWellKnown(first, last, best))) return
     if (name === 'PERSON' && first === last && best < this.#leastChance(first)) return
     findings.push({
       start: tokens.starts[first] ?? 0,
@@ -214,10 +218,6 @@ function isPersonWord(word: Word): boolean {
   return (word.facts & personFacts) !== 0 || capitalTendency(word.facts) === 0 || capitalTendency(word.facts) >= 6
 }
 
-function isKnownName(word: Word): boolean {
-  return hasNameWriting(word) && ((word.facts & personFacts) !== 0 || word.small.length === 1)
-}
-
 function hasNameWriting({ writing: style }: Word): boolean {
   return style === writing.capital || style === writing.capitals || style === writing.other
 }
@@ -247,5 +247,3 @@ export function findNames(scan: Scan): Finding[] {
   shipped ??= new NameFinder(loadModel())
   return shipped.find(scan.text)
 }
-
-export const names: Tagger = { entities: nameEntities, find: findNames }

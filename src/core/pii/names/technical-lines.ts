@@ -41,9 +41,14 @@ export function technicalKindOf(text: string, start: number, end: number): numbe
 /** It starts with a digit, a sign, a word in capitals, or a day or month: a name before a date does not make a log. */
 function isStamp(text: string, start: number, digits: number): boolean {
   const lead = text.slice(start, start + 5)
-  return startsWithMonth.test(lead) || (digits >= stampDigits && /^(?:[^\p{L}]|[A-Z]{2})/u.test(lead))
+  return (
+    startsWithMonth.test(lead) ||
+    startsWithAddress.test(text.slice(start, start + 16)) ||
+    (digits >= stampDigits && /^(?:[^\p{L}]|[A-Z]{2})/u.test(lead))
+  )
 }
 
+const startsWithAddress = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} /
 const startsWithMonth = /^\[?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[ ,]/
 
 /** A row of the same sign is a ruler and counts once. Signs that code and logs are full of and sentences are not; `@` and `#` belong to chats. */
@@ -61,19 +66,29 @@ export function hasPair(
   isPair: (first: { start: number; end: number }, second: { start: number; end: number }) => boolean,
 ): boolean {
   let before = { start: -1, end: -1 }
+  /** Where the word before ends, or a short word after it: `de`, `van`. */
+  let reach = -1
   for (let index = start; index < end; ) {
-    if (!isNameStart(text.charCodeAt(index)) || isWordUnit(text.charCodeAt(index - 1))) {
+    const from = index
+    if (!isWordUnit(text.charCodeAt(index))) {
       index += 1
       continue
     }
-    const from = index
     while (index < end && isWordUnit(text.charCodeAt(index))) index += 1
+    const follows = reach === from - 1 && text.charCodeAt(from - 1) === 32
+    if (!isNameStart(text.charCodeAt(from))) {
+      reach = follows && index - from <= longestParticle ? index : -1
+      continue
+    }
     const word = { start: from, end: index }
-    if (before.end === from - 1 && text.charCodeAt(from - 1) === 32 && isPair(before, word)) return true
+    if (follows && isPair(before, word)) return true
     before = word
+    reach = index
   }
   return false
 }
+
+const longestParticle = 3
 
 function isNameStart(unit: number): boolean {
   return (unit >= 65 && unit < 91) || unit >= 0xc0

@@ -50,7 +50,7 @@ const ideograph = 5
 let table: Uint8Array | null = null
 
 /** What kind each UTF-16 unit is. Made when the first text is read, because it takes some milliseconds. */
-export function unitKinds(): Uint8Array {
+function unitKinds(): Uint8Array {
   if (table) return table
   const made = new Uint8Array(0x10000).fill(sign)
   for (let unit = 0; unit < 0x10000; unit += 1) {
