@@ -63,6 +63,8 @@ export interface Accepted {
   readonly spec: JobSpec
   /** False when the idempotency key belongs to a job that was there before. */
   readonly created: boolean
+  /** This process has looked already, and an auditor will reject it. */
+  readonly isRejected: boolean
 }
 
 /**
@@ -81,7 +83,7 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   const spec = describeJob(request, deps)
   const id = createJobId()
   await admitToMinute(id, spec, request.bodyJson, deps)
-  const audited = await auditOnArrival(id, spec, request.bodyJson, deps)
+  const { audited, isRejected } = await auditOnArrival(id, spec, request.bodyJson, deps)
   const job = {
     id,
     spec,
@@ -95,7 +97,7 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
     // All leaves in one packet and Redis keeps the order. Should the rest get lost, the courier finds the job.
     await Promise.all([deps.store.create(job), sendOn(id, spec, audited, deps)])
     deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
-    return { id, spec, created: true }
+    return { id, spec, created: true, isRejected }
   }
 
   const idempotency = { key: request.idempotencyKey, fingerprint: fingerprintOf(request) }
@@ -107,7 +109,7 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   request.onId?.(id)
   await sendOn(id, spec, audited, deps)
   deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
-  return { id, spec, created: true }
+  return { id, spec, created: true, isRejected }
 }
 
 interface Audited {
@@ -118,12 +120,18 @@ interface Audited {
 }
 
 /** A rejection is left to the auditor of the ordinary way, so that one place ends jobs. */
-async function auditOnArrival(id: JobId, spec: JobSpec, bodyJson: string, deps: AcceptDeps): Promise<Audited | null> {
-  if (!deps.auditsOnArrival || spec.priority !== 'interactive') return null
+async function auditOnArrival(
+  id: JobId,
+  spec: JobSpec,
+  bodyJson: string,
+  deps: AcceptDeps,
+): Promise<{ audited: Audited | null; isRejected: boolean }> {
+  if (!deps.auditsOnArrival || spec.priority !== 'interactive') return { audited: null, isRejected: false }
   return deps.tracing.span('audit job', { parent: spec.traceparent }, async ({ traceparent }) => {
     const decision = await decide(id, spec, bodyJson, deps)
-    if (decision.kind !== 'route') return null
-    return { decision, mayRun: await mayRun(id, spec, deps), traceparent }
+    if (decision.kind !== 'route') return { audited: null, isRejected: decision.kind === 'reject' }
+    const audited = { decision, mayRun: await mayRun(id, spec, deps), traceparent }
+    return { audited, isRejected: false }
   })
 }
 
@@ -220,7 +228,7 @@ async function attach(
   request.onId?.(id)
   const { priority, sensitivity, traceparent } = record.spec
   if (record.stage === 'intake') await deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
-  return { id, spec: record.spec, created: false }
+  return { id, spec: record.spec, created: false, isRejected: false }
 }
 
 function fingerprintOf(request: AcceptRequest): string {

@@ -117,6 +117,17 @@ describe('a request that a budget has no room for', () => {
     ])
   })
 
+  it('is refused by the status of a stream where the API audits on arrival', async () => {
+    await using together = await startTestBroker({
+      models: paidModels,
+      shared: true,
+      config: { tenants: { frugal: { keys: [keyOf('frugal')], budgets: [{ usd: 0.001, per: 'month' }] } } },
+    })
+    const refused = await new Spender(together).chat('frugal', { stream: true })
+    expect(refused.status).toBe(429)
+    expect(await refused.json()).toMatchObject({ error: { code: 'budget_exceeded', type: 'insufficient_quota' } })
+  })
+
   it('is a rejected job where it came as one', async () => {
     const id = await spender.submit('frugal')
     const job = await spender.ended('frugal', id)

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { BrokerError, type ErrorCode } from '../../core/errors.ts'
 import type { JobId } from '../../core/job.ts'
-import type { TerminalFacts } from '../../core/job-event.ts'
+import { isTerminalEvent, type JobEvent, type TerminalFacts } from '../../core/job-event.ts'
 import { isTerminal } from '../../core/job-state.ts'
 import type { Follower } from '../../delivery/event-hub.ts'
 import { type Accepted, acceptJob } from '../../pipeline/accept-job.ts'
@@ -32,7 +32,8 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
     async (request, reply) => {
       const { accepted, follower } = await startChat(request.body, request, deps)
       reply.header('x-sluice-job-id', accepted.id)
-      if (request.body.stream) return streamChat(request, reply, follower, accepted, deps)
+      // A stream begins with 200 at once; what is known to fail can still say so in its status.
+      if (request.body.stream && !accepted.isRejected) return streamChat(request, reply, follower, accepted, deps)
       return answerWhenDone(reply, { follower, tenant: request.tenant.name }, deps.chatWaitMs, deps)
     },
   )
@@ -105,7 +106,7 @@ async function answerWhenDone(
   deps: HttpDeps,
 ): Promise<void> {
   try {
-    const event = await follower.next(waitMs)
+    const event = await lastEvent(follower, waitMs)
     if (event === null) {
       reply.header('location', `/v1/chat/completions/${follower.id}?wait=50`)
       return void reply.code(303).send()
@@ -114,6 +115,13 @@ async function answerWhenDone(
   } finally {
     follower.close()
   }
+}
+
+async function lastEvent(follower: Follower, waitMs: number): Promise<JobEvent | null> {
+  const untilMs = Date.now() + waitMs
+  let event = await follower.next(waitMs)
+  while (event !== null && !isTerminalEvent(event)) event = await follower.next(Math.max(0, untilMs - Date.now()))
+  return event
 }
 
 /** `pushedResult` is the stored result where it came with the event. */
