@@ -35,7 +35,7 @@ const batchSize = 500
 /** How long a read waits for records; the lease is renewed in between. */
 const readWaitMs = 500
 /** Batches that are not full follow each other no faster: records that come one by one would cost a sync to disk each. */
-const lingerMs = 20
+const lingerMs = 50
 /** How often a recorder without the lease asks for it, and how soon one goes on after a failure. */
 const pauseMs = 250
 

@@ -38,6 +38,12 @@ describe.each(recognizers.map((recognizer, index) => [`${recognizer.entity} #${i
       expect(recognizer.find(new Scan(text))).toEqual([])
     })
 
+    it('finds nothing else than it says', () => {
+      const texts = recognizers.flatMap(({ examples: { finds } }) => finds)
+      const found = texts.flatMap((text) => recognizer.find(new Scan(text.replace(/[⟦⟧]/g, ''))))
+      expect(found.filter((finding) => finding.entity !== recognizer.entity)).toEqual([])
+    })
+
     it('has examples of both kinds', () => {
       expect(examples.finds.length).toBeGreaterThan(2)
       expect(examples.ignores.length).toBeGreaterThan(2)

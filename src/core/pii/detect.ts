@@ -68,7 +68,7 @@ function detectWithin(original: string, wanted: Wanted, depth: number): Finding[
 function findAll(scan: Scan, wanted: Wanted): Finding[] {
   const findings: Finding[] = []
   for (const recognizer of recognizers) {
-    for (const finding of recognizer.find(scan)) if (!wanted || wanted.has(finding.entity)) findings.push(finding)
+    if (!wanted || wanted.has(recognizer.entity)) findings.push(...recognizer.find(scan))
   }
   for (const tagger of taggers) {
     if (wanted && !tagger.entities.some((entity) => wanted.has(entity))) continue

@@ -16,6 +16,7 @@ export interface Finding {
  * hang. One file holds its pattern, validator, context words, examples and counter-examples.
  */
 export interface Recognizer {
+  /** All that it finds; where this is not wanted, it is not asked. */
   readonly entity: Entity
   /**
    * These are the recognizer's tests: in every `finds` it has exactly one finding, in every `ignores` none. A `finds`
