@@ -16,8 +16,8 @@ const logLines = [
 ]
 const personalLine = `2026-03-02T10:14:09.700Z INFO  notifier   told on-call ${emailMarker}, phone ${phone}, about it`
 
-/** How many distinct bodies a run cycles through, so that an answer can't come from a cache of the last one. */
-export const promptVariants = 64
+/** How many distinct bodies a run cycles through: more than any system here remembers, so that each is looked at anew. */
+export const promptVariants = 4_096
 
 export interface ChatBodyOptions {
   readonly stream: boolean
