@@ -1,4 +1,5 @@
 import { capitals, letters, smalls } from '../letters.ts'
+import { stateAbbreviations } from './us-states.ts'
 
 const countries =
   'USA|U\\.S\\.A\\.|United States|UK|United Kingdom|England|Scotland|Wales|Ireland|Canada|Australia|New Zealand|Germany|Deutschland|France|Spain|España|Italy|Italia|Portugal|Netherlands|Nederland|Belgium|België|Belgique|Switzerland|Schweiz|Suisse|Austria|Österreich|Sweden|Sverige|Norway|Norge|Denmark|Danmark|Finland|Suomi|Iceland|Poland|Polska|Czech Republic|Czechia|Slovakia|Hungary|Slovenia|Croatia|Romania|Bulgaria|Greece|Turkey|Türkiye|Mexico|México|Brazil|Brasil|Argentina|Chile|Colombia|Peru|Perú|Uruguay|Japan|China|India|Singapore|South Africa|Luxembourg|Estonia|Latvia|Lithuania|Cyprus|Malta|Tunisia|Greenland'
@@ -39,6 +40,11 @@ const townAndCountry = new RegExp(
   `(?:(?:${lineBreak}|[ ,]{1,3})${townWord}){0,5}(?:${lineBreak}|,? )(?:${countries})(?![${letters}-])`,
   'y',
 )
+/** A state ends it as well, without a code: `, Springfield, IL`. */
+const townAndState = new RegExp(
+  `,(?: [${capitals}][${letters}'’.-]{1,24}){1,4}, ?(?:${stateAbbreviations.join('|')})(?![${letters}\\d])`,
+  'y',
+)
 /** After a flat, the town may come without a code. */
 const townAlone = new RegExp(`(?:(?:${lineBreak}|,? )[${capitals}][${letters}'’.()-]{1,24}){1,5}`, 'y')
 
@@ -52,7 +58,7 @@ const beforeStreet =
   /(?<![\w.,:/#-])(?:(?:apt|apartment|suite|ste|flat|unit)\b\.? ?#?\w{1,6},? (?:\d{1,6} )?|\d{1,6} )$/i
 const longestBefore = 30
 
-const ends = [codeAndTown, townAndCode, townAndCountry, codeAlone]
+const ends = [codeAndTown, townAndCode, townAndCountry, townAndState, codeAlone]
 
 /** Follows an address from the end of its street and number over flat, town and postcode, and says where it ends. */
 export function endOfAddress(text: string, streetEnd: number): number {

@@ -9,7 +9,7 @@ const names = [
   ...['Vermont', 'Virginia', 'Washington', 'West Virginia', 'Wisconsin', 'Wyoming', 'District of Columbia'],
 ]
 /** The abbreviations of the United States Postal Service: states, districts, territories, and armed forces abroad. */
-const abbreviations = (
+export const stateAbbreviations = (
   'AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI ' +
   'SC SD TN TX UT VT VA WA WV WI WY DC PR GU VI AS MP AA AE AP'
 ).split(' ')
@@ -24,4 +24,4 @@ const longestTown = 28
 const abbreviation = /(?:[A-Z][a-z][A-Za-z.'-]{0,22},? |, |\n ?)[A-Z]{2}$/
 
 /** States of the USA, by name and by abbreviation. */
-export const usStates = wordSet([...names, ...abbreviations])
+export const usStates = wordSet([...names, ...stateAbbreviations])

@@ -9,6 +9,7 @@ export const streetAddress: Recognizer = {
   entity: 'ADDRESS',
   examples: {
     finds: [
+      'updated to ⟦937 Main Street, Springfield, IL⟧. And then',
       'Address: ⟦4098 Hawthorn Circle, Bristol, NC 43698⟧. Company: Acme',
       'residing at ⟦450 Maple Ln, Madison, KS 74236⟧, has',
       'is at ⟦1937 Eddie Haven, Port Kirk, Maine 60260⟧.',
