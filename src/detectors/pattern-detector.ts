@@ -44,9 +44,9 @@ export function createPatternDetector(options: {
       pieces.map(({ name, text }) => {
         const findings = findIn(text, foldCase(name))
         const { scan, layers } = normalize(text)
-        if (layers.length > 0)
-          findings.push(...toOriginal(text, layers, joinOverlaps(findIn(scan.text, foldCase(name)))))
-        return joinOverlaps(findings)
+        if (layers.length === 0) return joinOverlaps(findings)
+        const disguised = toOriginal(text, layers, joinOverlaps(findIn(scan.text, foldCase(name))))
+        return joinOverlaps(findings.concat(disguised))
       }),
   }
 }

@@ -20,6 +20,16 @@ function found(text: string, answer: Answer, piece = 0): string[] {
   return (answer[piece] ?? []).map(({ entity, start, end }) => `${entity} ${text.slice(start, end)}`)
 }
 
+it('finds more in one text than a call takes arguments', () => {
+  const count = 200_000
+  const text = Array.from({ length: count }, (_, index) => `10.1.${index % 200}.${index % 250}`).join('\n')
+  const addresses = new Set<Entity>(['IP'])
+  expect(createBuiltinDetector({ entities: addresses }).detect(pieces(text))[0]).toHaveLength(count)
+  const patterns = [{ entity: 'IP' as const, pattern: '10[.][0-9.]+', context: [] }]
+  const own = createPatternDetector({ patterns, deny: [] }).detect(pieces(`\u200b${text}`))
+  expect(own instanceof Promise ? [] : own[0]).toHaveLength(count)
+})
+
 describe('patterns of an operator', () => {
   function find(text: string, ...patterns: Parameters<typeof createPatternDetector>[0]['patterns']): string[] {
     return found(text, createPatternDetector({ patterns, deny: [] }).detect(pieces(text)))

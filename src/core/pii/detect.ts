@@ -55,7 +55,8 @@ function detectWithin(original: string, wanted: Wanted, depth: number): Finding[
   const { scan, layers } = normalize(original)
   const findings = findAll(scan, wanted)
   if (depth < deepest) {
-    findings.push(...findInBlobs(scan.text, (decoded) => detectWithin(decoded, wanted, depth + 1)))
+    for (const finding of findInBlobs(scan.text, (decoded) => detectWithin(decoded, wanted, depth + 1)))
+      findings.push(finding)
   }
   const joined = joinOverlaps(findings)
   return layers.length === 0 ? joined : toOriginal(original, layers, joined)
@@ -68,7 +69,9 @@ function detectWithin(original: string, wanted: Wanted, depth: number): Finding[
 function findAll(scan: Scan, wanted: Wanted): Finding[] {
   const findings: Finding[] = []
   for (const recognizer of recognizers) {
-    if (!wanted || wanted.has(recognizer.entity)) findings.push(...recognizer.find(scan))
+    if (wanted && !wanted.has(recognizer.entity)) continue
+    // One by one: a log may hold more addresses than a call takes arguments.
+    for (const finding of recognizer.find(scan)) findings.push(finding)
   }
   for (const tagger of taggers) {
     if (wanted && !tagger.entities.some((entity) => wanted.has(entity))) continue
