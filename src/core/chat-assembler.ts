@@ -32,6 +32,7 @@ export class ChatAssembler {
   readonly #head: Fields = emptyFields()
   readonly #choices = new Map<number, Choice>()
   #usage: unknown = null
+  #writtenCharacters = 0
 
   /** Takes in the JSON text of one `chat.completion.chunk`. Throws `ProviderError('invalid_response')` for any other. */
   add(chunkJson: string): void {
@@ -55,6 +56,11 @@ export class ChatAssembler {
   get text(): string {
     const content = this.#choices.get(0)?.message.content
     return typeof content === 'string' ? content : ''
+  }
+
+  /** Characters that the model has written so far: content, refusals, reasoning, arguments of calls, over all choices. */
+  get writtenCharacters(): number {
+    return this.#writtenCharacters
   }
 
   /** Tokens as the upstream counted them, or null while no chunk has told. Groq may tell in a field of its own. */
@@ -88,8 +94,10 @@ export class ChatAssembler {
     }
     for (const name of Object.keys(part)) {
       const value = part[name]
-      if (name === 'delta') addDelta(choice, value)
-      else if (name === 'finish_reason') choice.finishReason = value ?? choice.finishReason
+      if (name === 'delta') {
+        addDelta(choice, value)
+        this.#writtenCharacters += charactersIn(value)
+      } else if (name === 'finish_reason') choice.finishReason = value ?? choice.finishReason
       else if (name === 'logprobs') appendAll(choice.logprobs, value)
       else if (name !== 'index') choice.extras[name] = value ?? choice.extras[name]
     }
@@ -181,6 +189,17 @@ function addDelta(choice: Choice, delta: unknown): void {
     else appendField(choice.message, name, value)
   }
 }
+
+/** All text in a delta counts, its role and the type and id of a call apart. Arguments of calls are four levels down. */
+function charactersIn(value: unknown, name = '', levels = 4): number {
+  if (typeof value === 'string') return unwritten.has(name) ? 0 : value.length
+  if (typeof value !== 'object' || value === null || levels === 0) return 0
+  let characters = 0
+  for (const key in value) characters += charactersIn((value as Fields)[key], key, levels - 1)
+  return characters
+}
+
+const unwritten: ReadonlySet<string> = new Set(['role', 'id', 'type'])
 
 function appendAll(target: Fields, source: unknown): void {
   if (!isFields(source)) return

@@ -17,7 +17,7 @@ export interface CallTimeouts {
 
 export interface ProviderCall {
   /**
-   * The OpenAI chat-completions body as JSON text without `model`, `stream` and `stream_options`, always an object:
+   * The endpoint's request body in OpenAI's dialect as JSON text without `model`, `stream` and `stream_options`, always an object:
    * `{…}`. It stays text so that a pass-through provider can send it on without parsing it.
    */
   readonly bodyJson: string
@@ -37,7 +37,7 @@ export interface TokenUsage {
 }
 
 export interface Completion {
-  /** The `chat.completion` body as JSON text, passed on as the upstream wrote it where it speaks the dialect. */
+  /** The endpoint's answer as JSON text, passed on as the upstream wrote it where it speaks the dialect. */
   readonly bodyJson: string
   readonly usage: TokenUsage | null
 }
@@ -52,19 +52,36 @@ export interface Provider {
    * throws `ProviderError`, a cut stream `cut_stream`.
    */
   stream(call: ProviderCall): AsyncIterable<readonly string[]>
+  /**
+   * One call of the embeddings endpoint: OpenAI's request body in, its `list` of `embedding` objects out. Rejects with
+   * `ProviderError` only; with `unsupported` where the upstream has no embeddings.
+   */
+  embed(call: ProviderCall): Promise<Completion>
   /** Closes idle connections. */
   close(): Promise<void>
 }
 
 /** What went wrong upstream, as far as the next step depends on it. */
 export type ProviderFailure =
-  /** 429, or a 503 that says when to come back. */
+  /** 429: too many requests or tokens for this account, now. */
   | 'rate_limited'
-  /** 5xx. */
+  /** 503 or 529, or the upstream's own word for it: no room for anybody, now. */
+  | 'overloaded'
+  /** Other 5xx, and 408, 409, 425: the same request may well pass later. */
   | 'server_error'
+  /** 402, `insufficient_quota` and the like: the account is used up, which no waiting of a job cures. */
+  | 'quota_exhausted'
   /** 401 or 403: our key, not the caller's request. */
   | 'auth'
-  /** 400, 404, 413, 422: the request itself, or a model that this upstream does not have. */
+  /** 404 and the like: this upstream does not have the model. */
+  | 'model_not_found'
+  /** The prompt, or prompt and answer together, are longer than this model takes. */
+  | 'context_too_long'
+  /** The upstream's own rules let the prompt, or the answer, not pass. */
+  | 'content_policy'
+  /** Asks for what this upstream can't do. Said before any call: a field is never dropped in silence. */
+  | 'unsupported'
+  /** 400, 413, 422: the request itself; every upstream would refuse it. */
   | 'invalid_request'
   /** Refused, reset, DNS, TLS: no answer at all. */
   | 'connection'

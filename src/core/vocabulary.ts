@@ -12,5 +12,6 @@ export type Sensitivity = (typeof sensitivities)[number]
 export const residencies = ['cloud', 'onprem'] as const
 export type Residency = (typeof residencies)[number]
 
-export const endpoints = ['/v1/chat/completions'] as const
+/** The calls of OpenAI's API that a job may stand for. */
+export const endpoints = ['/v1/chat/completions', '/v1/embeddings'] as const
 export type Endpoint = (typeof endpoints)[number]

@@ -2,12 +2,12 @@ import { errors, Pool } from 'undici'
 import { z } from 'zod'
 import { joinOverlaps } from '../core/pii/detect.ts'
 import { type Detector, DetectorError, type TextPiece } from '../core/pii/detector.ts'
+import { entityOfType } from '../core/pii/presidio-entities.ts'
 import type { Finding } from '../core/pii/recognizer.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { createOffsetConverter } from './code-points.ts'
 import { type JoinedText, joinTexts, spreadFindings } from './joined-texts.ts'
-import { entityOfType } from './presidio-entities.ts'
 import { Slots } from './slots.ts'
 
 export interface PresidioOptions {

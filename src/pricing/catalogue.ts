@@ -1,4 +1,5 @@
 import type { Price } from '../core/pricing.ts'
+import { claudeOnBedrock } from './bedrock-names.ts'
 import { type PriceList, type PriceRow, priceLists } from './price-lists.ts'
 
 /** What one model costs and holds. */
@@ -39,7 +40,8 @@ const index = new Map(
  */
 export function findPrice(provider: string, model: string): CataloguePrice | null {
   const name = model.toLowerCase()
-  const found = lookUp(provider, name)
+  if (provider === 'bedrock') return lookUp('anthropic', claudeOnBedrock(name) ?? '')
+  const found = lookUp(provider === 'gemini' ? 'google' : provider, name)
   if (found || provider !== 'openrouter') return found
   const [vendor = '', rest = ''] = name.split('/', 2)
   const list = vendorsAtOpenRouter[vendor]

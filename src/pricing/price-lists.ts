@@ -1,7 +1,8 @@
 /**
- * What vendors ask for their best-known models: US dollars per million tokens for the standard tier, text models only.
- * Taken from two public collections that follow the vendors' pages, pydantic/genai-prices and simonw/llm-prices, as of
- * August 2026; where they differ, the higher price. Prices change: a deployment's own `price` goes before these.
+ * What vendors ask for their best-known models: US dollars per million tokens for the standard tier, models of text and of
+ * embeddings only. Taken from two public collections that follow the vendors' pages, pydantic/genai-prices and
+ * simonw/llm-prices, as of August 2026; where they differ, the higher price. Prices change: a deployment's own `price`
+ * goes before these.
  *
  * A row is `[model, input, cached input, output, context window, most output tokens]`. Where a vendor publishes no price
  * for cached input it is the input price, where no limit on output, the context window. Some vendors ask more for very
@@ -85,6 +86,10 @@ const openai: PriceList = {
     ['o4-mini', 1.1, 0.275, 4.4, 200_000, 100_000],
     ['o4-mini-deep-research', 2, 0.5, 8, 200_000, 100_000],
     ['codex-mini-latest', 1.5, 0.375, 6, 200_000, 100_000],
+    // Embeddings: nothing is written, so nothing is paid for it.
+    ['text-embedding-3-small', 0.02, 0.02, 0, 8_192, 0],
+    ['text-embedding-3-large', 0.13, 0.13, 0, 8_192, 0],
+    ['text-embedding-ada-002', 0.1, 0.1, 0, 8_192, 0],
   ],
 }
 
@@ -163,6 +168,8 @@ const mistral: PriceList = {
     ['open-mistral-nemo', 0.15, 0.15, 0.15, 131_072, 131_072],
     ['pixtral-large', 2, 2, 6, 131_072, 131_072],
     ['pixtral-12b', 0.15, 0.15, 0.15, 131_072, 131_072],
+    ['mistral-embed', 0.1, 0.1, 0, 8_192, 0],
+    ['codestral-embed', 0.15, 0.15, 0, 8_192, 0],
   ],
 }
 
@@ -214,6 +221,7 @@ const google: PriceList = {
     ['gemini-2.5-flash-lite', 0.1, 0.01, 0.4, 1_048_576, 65_536],
     ['gemini-2.0-flash', 0.1, 0.025, 0.4, 1_048_576, 8_192],
     ['gemini-2.0-flash-lite', 0.075, 0.075, 0.3, 1_048_576, 8_192],
+    ['gemini-embedding-001', 0.15, 0.15, 0, 2_048, 0],
   ],
 }
 

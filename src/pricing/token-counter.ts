@@ -58,13 +58,19 @@ export function createTokenCounter(): TokenCounter {
  * that nobody here knows, such as an old model with a small vocabulary, half more.
  */
 export function estimateMargin(provider: string): number {
-  if (provider === 'openai') return 1
+  if (provider === 'openai' || provider === 'azure') return 1
   return wellKnown.has(provider) ? 1.25 : 1.5
 }
 
 const wellKnown: ReadonlySet<string> = new Set([
   'anthropic',
+  'bedrock',
+  'cerebras',
+  'fireworks',
+  'gemini',
   'groq',
+  'nvidia',
+  'perplexity',
   'mistral',
   'deepseek',
   'xai',
@@ -92,10 +98,14 @@ function countAll(text: string): number {
   return vocabulary.countTokens(piecewise, asText)
 }
 
-/** Input tokens of a chat-completions body, as OpenAI counts messages, tools and the form of the answer. */
+/**
+ * Input tokens of a chat-completions body, as OpenAI counts messages, tools and the form of the answer; of an embeddings
+ * body those of its texts, which have nothing around them.
+ */
 function countPromptTokens(bodyJson: string): number {
   const body: unknown = JSON.parse(bodyJson)
   if (!isObject(body)) return 0
+  if (body.input !== undefined && body.messages === undefined) return countInput(body.input)
   const texts: string[] = []
   let tokens = tokensBeforeAnswer
   for (const message of asArray(body.messages)) tokens += countMessage(message, texts)
@@ -114,6 +124,14 @@ function countAnswerTokens(bodyJson: string): number {
     if (isObject(message)) collectTexts(message, texts)
   }
   return texts.length === 0 ? 0 : countTextTokens(texts.join('\n'))
+}
+
+/** A text, texts, or tokens that somebody else has counted by giving each its number. */
+function countInput(input: unknown): number {
+  if (typeof input === 'string') return countTextTokens(input)
+  if (!Array.isArray(input)) return 0
+  if (typeof input[0] === 'number') return input.length
+  return input.reduce((tokens: number, item: unknown) => tokens + countInput(item), 0)
 }
 
 function countMessage(message: unknown, texts: string[]): number {

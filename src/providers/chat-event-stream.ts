@@ -54,7 +54,13 @@ export async function* readChatStream(
 export function readCompletion(text: string): JsonObject {
   const completion = parseJsonObject(text)
   if (completion === null) throw notTheDialect('The answer is not a JSON object')
-  if (Array.isArray(completion.choices)) return completion
+  const { choices } = completion
+  if (Array.isArray(choices) && choices.length > 0) {
+    // OpenRouter: generating failed behind it, after status and headers had left.
+    const failed = choices.find((choice) => isJsonObject(choice) && choice.finish_reason === 'error')
+    if (failed !== undefined) throw reportedError(failed.error)
+    return completion
+  }
   if (isGiven(completion.error)) throw reportedError(completion.error)
   throw notTheDialect('The answer has no choices')
 }
@@ -130,7 +136,7 @@ class ChatRecords {
     if (!isGiven(choice.finish_reason)) {
       if (!this.#finished.has(index)) this.#open.add(index)
     } else if (choice.finish_reason === 'error') {
-      this.failure = reportedError(null)
+      this.failure = reportedError(choice.error)
     } else {
       this.#open.delete(index)
       this.#finished.add(index)

@@ -7,9 +7,10 @@
  * knows neither a limit for the whole call nor an abort while it still connects, so those two are kept here, by one
  * timer and one abort controller per call.
  */
-import { StringDecoder } from 'node:string_decoder'
+import { isUtf8 } from 'node:buffer'
 import { type Dispatcher, errors, Pool } from 'undici'
 import { type CallTimeouts, ProviderError, type ProviderFailure } from '../core/provider.ts'
+import { Utf8Reader } from './utf8-reader.ts'
 
 export interface HttpClientOptions {
   /** Scheme, host, and the path that every call's path is appended to. A query stays at the end (Azure's version). */
@@ -33,7 +34,7 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** The largest body that is read into one text. */
+/** The largest answer that is read, in one text or as a stream. */
 export const maxAnswerBytes = 64 * 1024 * 1024
 
 /** After the last wanted byte, how long the end of the body may take before the connection is given up. */
@@ -119,7 +120,10 @@ export class HttpAnswer {
     return this.status >= 200 && this.status < 300
   }
 
-  /** The whole body as text. A larger one than `maxBytes` is an `invalid_response`, a broken one a `connection`. */
+  /**
+   * The whole body as text. A larger one than `maxBytes` and one that is no UTF-8 are an `invalid_response`, a broken one
+   * is a `connection`.
+   */
   readText(maxBytes: number): Promise<string> {
     const body = this.#body
     return new Promise((resolve, reject) => {
@@ -128,26 +132,41 @@ export class HttpAnswer {
       body.on('data', (piece: Buffer) => {
         sizeBytes += piece.length
         if (sizeBytes <= maxBytes) pieces.push(piece)
-        else body.destroy(new ProviderError('invalid_response', `The answer is larger than ${maxBytes} bytes`))
+        else body.destroy(tooLarge(maxBytes))
       })
-      body.on('end', () => resolve(Buffer.concat(pieces, Math.min(sizeBytes, maxBytes)).toString()))
+      body.on('end', () => {
+        const bytes = Buffer.concat(pieces, Math.min(sizeBytes, maxBytes))
+        if (isUtf8(bytes)) resolve(bytes.toString())
+        else reject(notUtf8())
+      })
       body.on('error', (error) => reject(toProviderError(error, 'connection')))
     })
   }
 
   /**
    * The body as text in the portions in which it arrives; characters split between two portions are put together. A
-   * body that breaks is a `cut_stream`. Leaving the loop early closes the connection, unless `release` was called.
+   * body that breaks is a `cut_stream`, one that is no UTF-8 or larger than `maxAnswerBytes` an `invalid_response`.
+   * Leaving the loop early closes the connection, unless `release` was called.
    */
   async *texts(): AsyncGenerator<string, void, undefined> {
-    const decoder = new StringDecoder('utf8')
+    const reader = new Utf8Reader()
+    for await (const piece of this.bytes()) {
+      const text = reader.take(piece)
+      if (text !== '') yield text
+      if (reader.isBroken) throw notUtf8()
+    }
+    if (reader.isInsideCharacter) throw new ProviderError('cut_stream', 'The answer broke off inside a character')
+  }
+
+  /** As `texts`, for a body that is none. */
+  async *bytes(): AsyncGenerator<Buffer, void, undefined> {
     try {
+      let sizeBytes = 0
       for await (const piece of this.#body.iterator({ destroyOnReturn: false })) {
-        const text = decoder.write(piece)
-        if (text !== '') yield text
+        sizeBytes += piece.length
+        if (sizeBytes > maxAnswerBytes) throw tooLarge(maxAnswerBytes)
+        yield piece
       }
-      const rest = decoder.end()
-      if (rest !== '') yield rest
     } catch (error) {
       throw toProviderError(error, 'cut_stream')
     } finally {
@@ -192,6 +211,14 @@ function toProviderError(error: unknown, otherwise: 'connection' | 'cut_stream')
   if (known !== undefined) return new ProviderError(known[0], known[1], { cause: error })
   const message = otherwise === 'connection' ? 'The connection failed' : 'The answer broke off'
   return new ProviderError(otherwise, `${message} (${code})`, { cause: error })
+}
+
+function tooLarge(maxBytes: number): ProviderError {
+  return new ProviderError('invalid_response', `The answer is larger than ${maxBytes} bytes`)
+}
+
+function notUtf8(): ProviderError {
+  return new ProviderError('invalid_response', 'The answer is not UTF-8')
 }
 
 function abortedError(): ProviderError {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isJsonObject, parseJsonObject } from '../core/json-object.ts'
 import { type Completion, ProviderError, type TokenUsage } from '../core/provider.ts'
+import { type OllamaOptions, refuseRemoteAnswer } from './ollama-options.ts'
 import { reportedError } from './upstream-refusal.ts'
 
 const count = z.number().int().nonnegative()
@@ -11,6 +12,9 @@ const toolCall = z.object({
   id: z.string().optional(),
   function: z.object({ name: z.string(), arguments: z.unknown() }),
 })
+
+const tokenLogprob = { token: z.string(), logprob: z.number(), bytes: z.array(z.number()).nullish() }
+const logprob = z.object({ ...tokenLogprob, top_logprobs: z.array(z.object(tokenLogprob)).nullish() })
 
 const part = z.object({
   model: z.string(),
@@ -24,6 +28,7 @@ const part = z.object({
     .optional(),
   done: z.boolean(),
   done_reason: z.string().optional(),
+  logprobs: z.array(logprob).nullish(),
   prompt_eval_count: count.optional(),
   eval_count: count.optional(),
 })
@@ -31,10 +36,14 @@ const part = z.object({
 /** One line of a stream, or the whole of a waiting answer. */
 type OllamaPart = z.infer<typeof part>
 
-/** Reads one object. Throws `server_error` where it reports an error, `invalid_response` where it is none of these. */
-export function readOllamaPart(text: string): OllamaPart {
+/**
+ * Reads one object. Throws what an error in it means, `unsupported` where a cloud has written it and that is refused,
+ * `invalid_response` where it is none of these.
+ */
+export function readOllamaPart(text: string, options: OllamaOptions): OllamaPart {
   const value = parseJsonObject(text)
-  if (typeof value?.error === 'string' || isJsonObject(value?.error)) throw reportedError(value.error)
+  if (typeof value?.error === 'string' || isJsonObject(value?.error)) throw reportedError(value.error, value.status)
+  refuseRemoteAnswer(value, options)
   const parsed = part.safeParse(value)
   if (!parsed.success) throw new ProviderError('invalid_response', "The answer is not one of Ollama's chat objects")
   return parsed.data
@@ -59,7 +68,7 @@ export function toCompletion(answer: OllamaPart): Completion {
           ...(thinking ? { reasoning_content: thinking } : {}),
           ...(calls.length > 0 ? { tool_calls: calls } : {}),
         },
-        logprobs: null,
+        logprobs: toLogprobs(answer),
         finish_reason: finishReason(answer, calls.length > 0),
       },
     ],
@@ -83,7 +92,8 @@ export class OllamaChunks {
     }
     const { content, thinking } = answer.message ?? {}
     if (thinking) chunks.push(this.#chunk({ reasoning_content: thinking }))
-    if (content) chunks.push(this.#chunk({ content }))
+    const logprobs = toLogprobs(answer)
+    if (content || logprobs) chunks.push(this.#chunk({ content: content ?? '' }, null, logprobs))
     const calls = toToolCalls(answer)
     if (calls.length > 0) {
       // Ollama numbers the calls of a part, or all of them, or none; clients put pieces together by this number.
@@ -101,8 +111,8 @@ export class OllamaChunks {
     return chunks
   }
 
-  #chunk(delta: object, finish_reason: string | null = null): string {
-    return JSON.stringify({ ...this.#head, choices: [{ index: 0, delta, logprobs: null, finish_reason }] })
+  #chunk(delta: object, finish_reason: string | null = null, logprobs: object | null = null): string {
+    return JSON.stringify({ ...this.#head, choices: [{ index: 0, delta, logprobs, finish_reason }] })
   }
 }
 
@@ -118,6 +128,18 @@ function toToolCalls({ message }: OllamaPart): object[] {
     type: 'function',
     function: { name: called.name, arguments: JSON.stringify(called.arguments ?? {}) },
   }))
+}
+
+/** Ollama leaves the bytes out of tokens that have none, and the alternatives where none were asked for. */
+function toLogprobs({ logprobs }: OllamaPart): object | null {
+  if (!logprobs || logprobs.length === 0) return null
+  const content = logprobs.map(({ token, logprob, bytes, top_logprobs }) => ({
+    token,
+    logprob,
+    bytes: bytes ?? null,
+    top_logprobs: (top_logprobs ?? []).map((top) => ({ ...top, bytes: top.bytes ?? null })),
+  }))
+  return { content, refusal: null }
 }
 
 function createSuffix(): string {

@@ -5,6 +5,9 @@
 import { z } from 'zod'
 import { parseJsonObject } from '../core/json-object.ts'
 import { ProviderError } from '../core/provider.ts'
+import { keepAliveOf, type OllamaOptions } from './ollama-options.ts'
+
+const anything = z.unknown().optional()
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
@@ -28,12 +31,26 @@ const toolCall = z.object({
   function: z.object({ name: z.string(), arguments: toolArguments }),
 })
 
-const message = z.object({
+/** What comes back from an answer of ours is taken; a field that says something and has no place at Ollama is not. */
+const message = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
   content: z.union([z.string(), z.array(z.unknown())]).nullish(),
+  refusal: z.string().nullish(),
   reasoning_content: z.string().nullish(),
+  reasoning: z.string().nullish(),
   tool_calls: z.array(toolCall).nullish(),
   tool_call_id: z.string().nullish(),
+  // Of the tool, in messages of the role `tool`; Ollama knows no names of other speakers.
+  name: z.string().nullish(),
+  annotations: anything,
+  // Signatures and marks of other upstreams, which say nothing to this one.
+  thinking_blocks: anything,
+  extra_content: anything,
+  cache_control: anything,
+  reasoning_details: anything,
+  provider_specific_fields: anything,
+  audio: z.null().optional(),
+  function_call: z.null().optional(),
 })
 
 const responseFormat = z.discriminatedUnion('type', [
@@ -52,12 +69,9 @@ const thinkByEffort = {
   xhigh: 'high',
 } as const
 
-const anything = z.unknown().optional()
-
 /** These say nothing about the answer that was asked for: who asks, how it is billed, stored, cached, sped up. */
 const ignored = {
   metadata: anything,
-  parallel_tool_calls: anything,
   prediction: anything,
   prompt_cache_key: anything,
   prompt_cache_options: anything,
@@ -71,10 +85,18 @@ const ignored = {
 /** These are taken at the one value that changes nothing. */
 const neutral = {
   logit_bias: z.strictObject({}).optional(),
-  logprobs: z.literal(false).optional(),
   modalities: z.tuple([z.literal('text')]).optional(),
   n: z.literal(1).optional(),
-  top_logprobs: z.literal(0).optional(),
+  // Nothing keeps a model at Ollama from calling several tools at once.
+  parallel_tool_calls: z.literal(true).optional(),
+  verbosity: z.literal('medium').optional(),
+}
+
+/** Settings that OpenAI has not and Ollama has, under its own names. */
+const ownSettings = {
+  top_k: z.number().optional(),
+  min_p: z.number().optional(),
+  repeat_penalty: z.number().optional(),
 }
 
 const chatRequest = z.strictObject({
@@ -92,6 +114,9 @@ const chatRequest = z.strictObject({
   stop: z.union([z.string(), z.array(z.string())]).optional(),
   max_tokens: z.number().optional(),
   max_completion_tokens: z.number().optional(),
+  logprobs: z.boolean().optional(),
+  top_logprobs: z.int().min(0).max(20).optional(),
+  ...ownSettings,
   ...neutral,
   ...ignored,
 })
@@ -100,26 +125,34 @@ type ChatRequest = z.infer<typeof chatRequest>
 type Message = z.infer<typeof message>
 
 /**
- * The JSON text of the body for `/api/chat`. Throws `ProviderError('invalid_request')` without a status, since no call
- * was made; its message names the field that is malformed or that Ollama can't honour, never its value.
+ * The JSON text of the body for `/api/chat`. Throws `ProviderError('unsupported')` without a status, since no call was
+ * made; its message names the field that is malformed or that Ollama can't honour, never its value.
+ *
+ * `truncate` and `shift` are off: by itself Ollama would leave the oldest messages out, or forget them while it writes,
+ * and not say so. A prompt that is too long is refused instead, and an answer ends with `length`.
  */
-export function toOllamaBody(bodyJson: string, model: string, stream: boolean): string {
+export function toOllamaBody(bodyJson: string, options: OllamaOptions, stream: boolean): string {
   const body = parseJsonObject(bodyJson)
   // In OpenAI's dialect a field that is null was not given.
   const fields = Object.entries(body ?? {}).filter(([, value]) => value !== null)
   const parsed = chatRequest.safeParse(Object.fromEntries(fields))
-  if (!parsed.success) throw unsupported(firstField(parsed.error))
+  if (!parsed.success) throw unsupportedField(parsed.error)
   const request = parsed.data
   const effort = request.reasoning_effort
   // What is undefined is not written.
   return JSON.stringify({
-    model,
+    model: options.model,
     stream,
     messages: toMessages(request.messages),
-    options: toOptions(request),
+    options: toOptions(request, options.contextTokens),
     tools: request.tool_choice === 'none' ? undefined : request.tools,
     format: toFormat(request.response_format),
     think: effort && thinkByEffort[effort],
+    logprobs: request.logprobs,
+    top_logprobs: request.logprobs ? request.top_logprobs : undefined,
+    keep_alive: keepAliveOf(options),
+    truncate: false,
+    shift: false,
   })
 }
 
@@ -127,11 +160,13 @@ function toMessages(messages: readonly Message[]): object[] {
   const toolNames = new Map<string, string>()
   return messages.map((entry, index) => {
     for (const call of entry.tool_calls ?? []) if (call.id) toolNames.set(call.id, call.function.name)
-    const toolName = entry.tool_call_id ? toolNames.get(entry.tool_call_id) : undefined
+    const isTool = entry.role === 'tool'
+    if (entry.name && !isTool) throw unsupported(`messages.${index}.name`)
+    const toolName = isTool ? (entry.name ?? toolNames.get(entry.tool_call_id ?? '')) : undefined
     return {
       role: entry.role === 'developer' ? 'system' : entry.role,
-      ...toContent(entry.content, `messages.${index}.content`),
-      thinking: entry.reasoning_content ?? undefined,
+      ...toContent(entry.content ?? entry.refusal, `messages.${index}.content`),
+      thinking: entry.reasoning_content ?? entry.reasoning ?? undefined,
       tool_calls: entry.tool_calls ?? undefined,
       tool_call_id: entry.tool_call_id ?? undefined,
       tool_name: toolName,
@@ -155,12 +190,17 @@ function toContent(content: Message['content'], path: string): { content: string
   return { content: texts.join('\n'), ...(images.length > 0 ? { images } : {}) }
 }
 
-function toOptions(request: ChatRequest): object {
-  const { temperature, top_p, seed, frequency_penalty, presence_penalty, stop } = request
+function toOptions(request: ChatRequest, contextTokens: number | undefined): object {
+  const { temperature, top_p, top_k, min_p, seed, stop } = request
+  const { frequency_penalty, presence_penalty, repeat_penalty } = request
   return {
+    num_ctx: contextTokens,
     temperature,
     top_p,
+    top_k,
+    min_p,
     seed,
+    repeat_penalty,
     frequency_penalty,
     presence_penalty,
     stop: typeof stop === 'string' ? [stop] : stop,
@@ -173,6 +213,11 @@ function toFormat(format: ChatRequest['response_format']): unknown {
   return format?.type === 'json_schema' ? format.json_schema.schema : undefined
 }
 
+/** The error for a body that does not fit: it names the first field that doesn't. */
+export function unsupportedField(error: z.ZodError): ProviderError {
+  return unsupported(firstField(error))
+}
+
 function firstField(error: z.ZodError): string {
   const issue = error.issues[0]
   if (issue === undefined) return 'body'
@@ -181,5 +226,5 @@ function firstField(error: z.ZodError): string {
 }
 
 function unsupported(field: string): ProviderError {
-  return new ProviderError('invalid_request', `Ollama does not support ${field} as given`)
+  return new ProviderError('unsupported', `Ollama does not support ${field} as given`)
 }

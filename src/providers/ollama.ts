@@ -3,54 +3,51 @@
  */
 
 import { parseJsonObject } from '../core/json-object.ts'
-import {
-  type Completion,
-  type Provider,
-  type ProviderCall,
-  ProviderError,
-  type ProviderFailure,
-} from '../core/provider.ts'
+import { type Completion, type Provider, type ProviderCall, ProviderError } from '../core/provider.ts'
 import { createHttpClient, type HttpAnswer, maxAnswerBytes } from './http-client.ts'
 import { OllamaChunks, readOllamaPart, toCompletion } from './ollama-answer.ts'
+import { toEmbeddings, toOllamaEmbedBody } from './ollama-embed.ts'
+import { type OllamaOptions, refuseRemoteModel } from './ollama-options.ts'
 import { toOllamaBody } from './ollama-request.ts'
-import { createHeaderMaker, type UpstreamOptions } from './upstream-options.ts'
-import { classifyRefusal, type RefusalFacts, readRefusal } from './upstream-refusal.ts'
+import { createHeaderMaker } from './upstream-options.ts'
+import { readRefusal } from './upstream-refusal.ts'
 
-export function createOllamaProvider(options: UpstreamOptions): Provider {
+export function createOllamaProvider(options: OllamaOptions): Provider {
   const http = createHttpClient(options)
   const makeHeaders = createHeaderMaker(options)
 
-  async function post(call: ProviderCall, stream: boolean): Promise<HttpAnswer> {
-    const answer = await http.post({
-      path: '/api/chat',
-      headers: makeHeaders(call, stream ? 'application/x-ndjson' : 'application/json'),
-      body: toOllamaBody(call.bodyJson, options.model, stream),
-      signal: call.signal,
-    })
-    if (!answer.isSuccess) throw (await readRefusal(answer, classifyOllamaRefusal)).error
+  async function post(path: string, accept: string, body: string, call: ProviderCall): Promise<HttpAnswer> {
+    refuseRemoteModel(options)
+    const answer = await http.post({ path, headers: makeHeaders(call, accept), body, signal: call.signal })
+    if (!answer.isSuccess) throw (await readRefusal(answer)).error
     return answer
   }
 
   async function complete(call: ProviderCall): Promise<Completion> {
-    const answer = await post(call, false)
-    return toCompletion(readOllamaPart(await answer.readText(maxAnswerBytes)))
+    const answer = await post('/api/chat', 'application/json', toOllamaBody(call.bodyJson, options, false), call)
+    return toCompletion(readOllamaPart(await answer.readText(maxAnswerBytes), options))
   }
 
   function stream(call: ProviderCall): AsyncIterable<readonly string[]> {
-    return readOllamaStream(() => post(call, true))
+    const open = async () => post('/api/chat', 'application/x-ndjson', toOllamaBody(call.bodyJson, options, true), call)
+    return readOllamaStream(open, options)
   }
 
-  return { complete, stream, close: () => http.close() }
+  async function embed(call: ProviderCall): Promise<Completion> {
+    const { body, format } = toOllamaEmbedBody(call.bodyJson, options)
+    const answer = await post('/api/embed', 'application/json', body, call)
+    return toEmbeddings(await answer.readText(maxAnswerBytes), format, options)
+  }
+
+  return { complete, stream, embed, close: () => http.close() }
 }
 
-/** Ollama has one use for 503: its queue is full. It never says when to come back. */
-function classifyOllamaRefusal(facts: RefusalFacts): ProviderFailure {
-  return facts.status === 503 ? 'rate_limited' : classifyRefusal(facts)
-}
-
-async function* readOllamaStream(open: () => Promise<HttpAnswer>): AsyncGenerator<readonly string[], void, undefined> {
+async function* readOllamaStream(
+  open: () => Promise<HttpAnswer>,
+  options: OllamaOptions,
+): AsyncGenerator<readonly string[], void, undefined> {
   const answer = await open()
-  const lines = new OllamaLines()
+  const lines = new OllamaLines(options)
   for await (const text of answer.texts()) {
     const chunks = lines.take(text)
     if (lines.isDone) answer.release()
@@ -66,9 +63,14 @@ async function* readOllamaStream(open: () => Promise<HttpAnswer>): AsyncGenerato
 class OllamaLines {
   /** What was wrong with the line after the last good one. */
   failure: ProviderError | null = null
+  readonly #options: OllamaOptions
   readonly #chunks = new OllamaChunks()
   #rest = ''
   #begun = false
+
+  constructor(options: OllamaOptions) {
+    this.#options = options
+  }
 
   get isDone(): boolean {
     return this.#chunks.isDone
@@ -106,7 +108,7 @@ class OllamaLines {
   #takeLine(line: string, chunks: string[]): void {
     this.#begun = true
     try {
-      chunks.push(...this.#chunks.take(readOllamaPart(line)))
+      chunks.push(...this.#chunks.take(readOllamaPart(line, this.#options)))
     } catch (error) {
       // Thrown by the caller once the chunks before it are out.
       if (!(error instanceof ProviderError)) throw error

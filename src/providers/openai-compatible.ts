@@ -1,10 +1,13 @@
 /**
  * Upstreams that speak OpenAI's chat-completions dialect. Request and answer pass through as text: what neither OpenAI
- * nor Sluice knows reaches the upstream, and the caller, as it was written.
+ * nor Sluice knows reaches the upstream, and the caller, as it was written. Where an upstream has another way to say the
+ * same, its quirks say which.
  */
 import { readTokenUsage } from '../core/chat-assembler.ts'
 import { type Completion, type Provider, type ProviderCall, ProviderError } from '../core/provider.ts'
 import { readChatStream, readCompletion } from './chat-event-stream.ts'
+import { adaptChatBody } from './dialect-body.ts'
+import { readEmbeddings } from './embeddings.ts'
 import { createHttpClient, type HttpAnswer, maxAnswerBytes } from './http-client.ts'
 import { createHeaderMaker, type UpstreamOptions } from './upstream-options.ts'
 import { readRefusal } from './upstream-refusal.ts'
@@ -15,17 +18,19 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
   const waitingHead = `{"model":${JSON.stringify(options.model)}`
   const streamHead = `${waitingHead},"stream":true`
   const usageStreamHead = `${streamHead},"stream_options":{"include_usage":true}`
-  let takesStreamOptions = true
+  const quirks = options.quirks ?? {}
+  const habits = { notFoundMeansFailed: quirks.notFoundMeansFailed === true }
+  let takesStreamOptions = quirks.streamUsage === undefined
 
   async function post(head: string, accept: string, call: ProviderCall): Promise<HttpAnswer> {
     const { signal } = call
-    const body = joinBody(head, call.bodyJson)
+    const body = joinBody(head, adaptChatBody(call.bodyJson, quirks))
     return http.post({ path: '/chat/completions', headers: makeHeaders(call, accept), body, signal })
   }
 
   async function complete(call: ProviderCall): Promise<Completion> {
     const answer = await post(waitingHead, 'application/json', call)
-    if (!answer.isSuccess) throw (await readRefusal(answer)).error
+    if (!answer.isSuccess) throw (await readRefusal(answer, habits)).error
     const bodyJson = await answer.readText(maxAnswerBytes)
     return { bodyJson, usage: readTokenUsage(readCompletion(bodyJson).usage) }
   }
@@ -38,12 +43,12 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
     const head = takesStreamOptions ? usageStreamHead : streamHead
     const answer = await post(head, 'text/event-stream', call)
     if (answer.isSuccess) return answer
-    const { error, bodyText } = await readRefusal(answer)
-    const isAboutStreamOptions = head === usageStreamHead && /stream_options|include_usage/.test(bodyText)
-    if (error.failure !== 'invalid_request' || !isAboutStreamOptions) throw error
+    const { error, bodyText } = await readRefusal(answer, habits)
+    const isRefused = answer.status < 500 && (error.failure === 'invalid_request' || error.failure === 'unsupported')
+    if (!isRefused || head !== usageStreamHead || !/stream_options|include_usage/.test(bodyText)) throw error
 
     const second = await post(streamHead, 'text/event-stream', call)
-    if (!second.isSuccess) throw (await readRefusal(second)).error
+    if (!second.isSuccess) throw (await readRefusal(second, habits)).error
     takesStreamOptions = false
     return second
   }
@@ -52,7 +57,21 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
     return readChatStream(() => openStream(call))
   }
 
-  return { complete, stream, close: () => http.close() }
+  async function embed(call: ProviderCall): Promise<Completion> {
+    if (quirks.hasNoEmbeddings) throw new ProviderError('unsupported', 'The upstream has no embeddings')
+    const { signal } = call
+    const body = joinBody(waitingHead, call.bodyJson)
+    const answer = await http.post({
+      path: '/embeddings',
+      headers: makeHeaders(call, 'application/json'),
+      body,
+      signal,
+    })
+    if (!answer.isSuccess) throw (await readRefusal(answer, habits)).error
+    return readEmbeddings(await answer.readText(maxAnswerBytes))
+  }
+
+  return { complete, stream, embed, close: () => http.close() }
 }
 
 /** Puts fields in front of those of a JSON object, as text. `head` is an object's text without its closing brace. */

@@ -1,3 +1,4 @@
+import type { DialectQuirks } from '../core/dialect.ts'
 import { type CallTimeouts, type ProviderCall, ProviderError } from '../core/provider.ts'
 
 /** What every adapter needs to know about the deployment that it calls. */
@@ -13,25 +14,30 @@ export interface UpstreamOptions {
   readonly timeouts: CallTimeouts
   /** How many calls may run at once. */
   readonly connections: number
+  /** The header that the key goes into, `authorization` as a bearer token unless it is said. */
+  readonly keyHeader?: 'api-key'
+  readonly quirks?: DialectQuirks
 }
 
 /** Returns what makes the headers of one call: the deployment's, the call's, then those that the adapter vouches for. */
 export function createHeaderMaker(
   options: UpstreamOptions,
 ): (call: ProviderCall, accept: string) => Record<string, string> {
-  const { apiKey } = options
+  const { apiKey, keyHeader } = options
   // A name in two spellings would be sent twice.
   const ofDeployment = lowerCaseNames({ 'user-agent': 'sluice', ...options.headers })
   return (call, accept) => {
     const headers: Record<string, string> = { ...ofDeployment, ...call.headers }
     headers['content-type'] = 'application/json'
     headers.accept = accept
-    if (apiKey !== undefined) headers.authorization = `Bearer ${readKey(apiKey)}`
+    if (apiKey !== undefined && keyHeader !== undefined) headers[keyHeader] = readKey(apiKey)
+    else if (apiKey !== undefined) headers.authorization = `Bearer ${readKey(apiKey)}`
     return headers
   }
 }
 
-function readKey(apiKey: () => string): string {
+/** The key as it is now. Throws `auth` where it can't be read. */
+export function readKey(apiKey: () => string): string {
   try {
     return apiKey()
   } catch (error) {
@@ -39,6 +45,6 @@ function readKey(apiKey: () => string): string {
   }
 }
 
-function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+export function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

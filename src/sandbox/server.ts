@@ -3,9 +3,10 @@
  * misbehaves on demand for tests. Plain `node:http`: it is also what benchmarks call, so a request must cost little.
  *
  *     POST /v1/chat/completions   waiting, or `stream: true`
+ *     POST /v1/embeddings         hashed words: near each other where texts share words
  *     GET  /v1/models, /health    stay well whatever faults are set, as real upstreams do
  *     POST /faults, DELETE /faults   a JSON list of rules (faults.ts), or none
- *     GET  /requests              the chat requests that arrived, if capturing is on
+ *     GET  /requests              the requests that arrived, if capturing is on
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -15,6 +16,7 @@ import { answerChat } from './answer.ts'
 import { type CapturedRequest, captureRequest } from './captured-requests.ts'
 import { parseChatRequest, parseJson } from './chat-request.ts'
 import { formatCompletion, formatStream } from './chat-wire.ts'
+import { answerEmbeddings, parseEmbeddingsRequest } from './embeddings.ts'
 import { createFaultSet, type FaultRule, type FaultSet, faultRulesSchema } from './faults.ts'
 import { readBody, sendError, sendJson, sendTooLarge, waitOrClosed } from './http-answers.ts'
 import { sendFault, sendStream, sendWhole } from './send-answer.ts'
@@ -56,6 +58,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse, settings: Se
 
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/v1/chat/completions': { POST: handleChat },
+  '/v1/embeddings': { POST: handleEmbeddings },
   '/v1/models': { GET: (_request, response) => sendJson(response, 200, modelList) },
   '/health': { GET: (_request, response) => sendJson(response, 200, { status: 'ok' }) },
   '/faults': { POST: handleSetFaults, DELETE: handleClearFaults },
@@ -126,6 +129,19 @@ async function handleChat(request: IncomingMessage, response: ServerResponse, se
   const answer = answerChat(chat)
   if (!chat.stream) return sendWhole(response, formatCompletion(chat, answer), rule)
   return sendStream(response, formatStream(chat, answer), { tokenDelayMs: settings.tokenDelayMs, rule })
+}
+
+async function handleEmbeddings(request: IncomingMessage, response: ServerResponse, settings: Settings): Promise<void> {
+  const body = await readBody(request)
+  if (body === null) return sendTooLarge(response)
+  if (settings.capture) captureRequest(settings.requests, request.headers, body)
+  const asked = parseEmbeddingsRequest(body)
+  const type = 'invalid_request_error'
+  if (asked === null) return sendError(response, 400, { message: 'The body is no request for embeddings.', type })
+  const rule = settings.faults.take({ model: asked.model, body })
+  if (rule?.latency_ms !== undefined) await waitOrClosed(response, rule.latency_ms)
+  if (response.destroyed || (rule !== null && sendFault(response, rule, false))) return
+  return sendWhole(response, answerEmbeddings(asked), rule)
 }
 
 async function handleSetFaults(request: IncomingMessage, response: ServerResponse, settings: Settings): Promise<void> {

@@ -135,8 +135,20 @@ describe('openai-compatible: waiting answers', () => {
   })
 
   it('has no usage where the upstream gives none', async () => {
-    const { usage } = await completeWith(reply(200, json, '{"choices":[]}'))
+    const { usage } = await completeWith(reply(200, json, '{"choices":[{}]}'))
     expect(usage).toBeNull()
+  })
+
+  it('takes an answer without choices for an invalid response', async () => {
+    expect(await failureOf(completeWith(reply(200, json, '{"choices":[]}')))).toMatchObject({
+      failure: 'invalid_response',
+    })
+  })
+
+  it('takes a choice that ends with an error for that error', async () => {
+    const choice = { message: { content: 'half of' }, finish_reason: 'error', error: { code: 429, message: 'slow' } }
+    const script = reply(200, json, JSON.stringify({ choices: [choice] }))
+    expect(await failureOf(completeWith(script))).toMatchObject({ failure: 'rate_limited' })
   })
 
   it('takes an error under status 200 for a server error', async () => {
@@ -146,23 +158,30 @@ describe('openai-compatible: waiting answers', () => {
 })
 
 describe('openai-compatible: refusals', () => {
-  it('takes a 503 that does not say when to come back for a server error', async () => {
-    expect(await failureOf(completeWith(reply(503, {}, 'no healthy upstream')))).toMatchObject({
-      failure: 'server_error',
-    })
-  })
-
-  it('takes a used-up quota for our own fault, not for something that waiting would mend', async () => {
-    const body =
-      '{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}'
-    expect(await failureOf(completeWith(reply(429, json, body)))).toMatchObject({ failure: 'auth', status: 429 })
-  })
-
   it.each([
     [404, 'error-404.json', 'The upstream answered 404 (model_not_found)'],
     [429, 'error-429.json', 'The upstream answered 429 (rate_limit_exceeded)'],
   ])('names the code of a %i if it is a known one', async (status, file, message) => {
     expect((await failureOf(completeWith(reply(status, json, fixture(file))))).message).toBe(message)
+  })
+})
+
+describe('openai-compatible: when to come back', () => {
+  const bodyWith = (message: string) => JSON.stringify({ error: { message, code: '429' } })
+
+  it.each([
+    [429, 'Requests have exceeded the call rate limit. Please retry after 6 seconds.', 6_000],
+    [429, 'Rate limit reached. Please try again in 7m12s.', 432_000],
+    [503, 'The engine is overloaded, try again in 250ms', 250],
+    [429, 'Please try again later.', null],
+    [400, 'Try again in 5s with another prompt.', null],
+  ])('is read in the words of a %i where no header says it: %s', async (status, message, retryAfterMs) => {
+    expect(await failureOf(completeWith(reply(status, json, bodyWith(message))))).toMatchObject({ retryAfterMs })
+  })
+
+  it('is what the header says where both do', async () => {
+    const script = reply(429, { ...json, 'retry-after': '2' }, bodyWith('Please try again in 7m12s.'))
+    expect(await failureOf(completeWith(script))).toMatchObject({ retryAfterMs: 2_000 })
   })
 })
 
@@ -187,7 +206,7 @@ describe('openai-compatible: upstreams that refuse stream_options', () => {
     await using upstream = await startUpstream(refusal)
     const provider = start({ url: upstream.url, timeouts: patient })
     for (const _attempt of [1, 2]) {
-      expect((await readStream(provider.stream(callOf()))).failure).toMatchObject({ failure: 'invalid_request' })
+      expect((await readStream(provider.stream(callOf()))).failure).toMatchObject({ failure: 'unsupported' })
     }
     await provider.close()
     expect(upstream.requests.map(({ body }) => body.includes('stream_options'))).toEqual([true, false, true, false])
@@ -195,7 +214,7 @@ describe('openai-compatible: upstreams that refuse stream_options', () => {
 
   it.each([
     [400, '{"error":{"message":"bad temperature"}}', 'invalid_request'],
-    [500, fixture('error-stream-options.json'), 'server_error'],
+    [500, fixture('error-stream-options.json'), 'unsupported'],
   ])('are told apart from those that answer %i with %s', async (status, body, expected) => {
     const { failure, requests } = await streamWith(reply(status, json, body))
     expect(failure).toMatchObject({ failure: expected, status })

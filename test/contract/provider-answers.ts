@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { ChatAssembler } from '../../src/core/chat-assembler.ts'
-import { type Candidate, callOf, failureOf, patient, type RecordedCall, readStream } from './provider-harness.ts'
+import {
+  type Candidate,
+  callOf,
+  failureOf,
+  patient,
+  type RecordedCall,
+  readStream,
+  restOf,
+} from './provider-harness.ts'
 import { reply, replyInPieces, type Script, startUpstream } from './scripted-upstream.ts'
 
 function toolCallsOf(completion: { choices: { message: { tool_calls: { function: RecordedCall }[] } }[] }) {
@@ -60,7 +68,7 @@ export function describeAnswers(candidate: Candidate): void {
       const script: Script = async (response) => {
         response.writeHead(200, { 'content-type': recorded.streamType }).write(recorded.beginning)
         await released.promise
-        response.end(recorded.stream.body.slice(recorded.beginning.length))
+        response.end(restOf(recorded))
       }
       await withUpstream(script, async (provider) => {
         const assembler = new ChatAssembler()
@@ -156,7 +164,8 @@ export function describeAnswers(candidate: Candidate): void {
       await provider.complete(callOf({ headers: { traceparent: '00-1-2-01' } }))
       await provider.complete(callOf())
       await provider.close()
-      expect(upstream.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer first', 'Bearer second'])
+      const keyHeaders = recorded.keyHeaders ?? ((key: string) => ({ authorization: `Bearer ${key}` }))
+      expect(upstream.requests.map(({ headers }) => headers)).toMatchObject([keyHeaders('first'), keyHeaders('second')])
       expect(upstream.requests[0]?.headers).toMatchObject({
         traceparent: '00-1-2-01',
         'content-type': 'application/json',

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { Provider } from '../../src/core/provider.ts'
-import { type Candidate, callOf, failureOf, patient, readStream, startSilentTcp, ways } from './provider-harness.ts'
+import {
+  type Candidate,
+  callOf,
+  failureOf,
+  patient,
+  readStream,
+  restOf,
+  startSilentTcp,
+  ways,
+} from './provider-harness.ts'
 import { letReaderRead, reply, replyInPieces, type Script, startUpstream } from './scripted-upstream.ts'
 
 /** What a provider makes of connections that fail, hang or break, and of answers that are none. */
@@ -56,7 +65,7 @@ export function describeFailures(candidate: Candidate): void {
     it('gives up an answer that trickles on past the total time', async () => {
       const script: Script = (response) => {
         response.writeHead(200, { 'content-type': type }).write(recorded.beginning)
-        const drip = setInterval(() => response.write('\n'), 5)
+        const drip = setInterval(() => response.write(recorded.drip ?? '\n'), 5)
         response.once('close', () => clearInterval(drip))
       }
       const test = async (provider: Provider) => {
@@ -192,8 +201,7 @@ export function describeFailures(candidate: Candidate): void {
       ['between two parts', 0],
       ['inside a part', 20],
     ])('takes a stream that ends cleanly %s, before its terminal part, for cut_stream', async (_where, extraBytes) => {
-      const rest = recorded.stream.body.slice(recorded.beginning.length)
-      const body = recorded.beginning + rest.slice(0, extraBytes)
+      const body = Buffer.concat([Buffer.from(recorded.beginning), restOf(recorded).subarray(0, extraBytes)])
       await withUpstream(reply(200, { 'content-type': recorded.streamType }, body), async (provider) => {
         const { text, failure } = await readStream(provider.stream(callOf()))
         expect(failure).toMatchObject({ failure: 'cut_stream' })
@@ -205,8 +213,9 @@ export function describeFailures(candidate: Candidate): void {
       ['an error', recorded.errorPart, 'server_error'],
       ['garbage', recorded.garbagePart, 'invalid_response'],
     ])('yields what came before %s in the middle, then throws', async (_what, part, expected) => {
-      const rest = recorded.stream.body.slice(recorded.beginning.length)
-      for (const pieces of [[recorded.beginning + part + rest], [recorded.beginning, part + rest]]) {
+      const beginning = Buffer.from(recorded.beginning)
+      const rest = Buffer.concat([Buffer.from(part), restOf(recorded)])
+      for (const pieces of [[Buffer.concat([beginning, rest])], [beginning, rest]]) {
         await withUpstream(replyInPieces(recorded.streamType, pieces), async (provider) => {
           const { text, failure } = await readStream(provider.stream(callOf()))
           expect(failure).toMatchObject({ failure: expected })

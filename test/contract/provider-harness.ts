@@ -33,20 +33,29 @@ export interface RecordedAnswers {
   readonly waitingType: string
   readonly streamType: string
   readonly waiting: { readonly body: string; readonly text: string; readonly usage: TokenUsage }
-  readonly stream: { readonly body: string; readonly text: string; readonly usage: TokenUsage }
+  readonly stream: { readonly body: string | Buffer; readonly text: string; readonly usage: TokenUsage }
   /** Short, because it is sent once for every place at which it can be cut in two. */
-  readonly shortStream: { readonly body: string; readonly text: string; readonly usage: TokenUsage }
+  readonly shortStream: { readonly body: string | Buffer; readonly text: string; readonly usage: TokenUsage }
   readonly waitingToolCalls: { readonly body: string; readonly calls: readonly RecordedCall[] }
-  readonly streamToolCalls: { readonly body: string; readonly calls: readonly RecordedCall[] }
+  readonly streamToolCalls: { readonly body: string | Buffer; readonly calls: readonly RecordedCall[] }
   /** The first parts of an answer, without any that ends it. */
-  readonly beginning: string
+  readonly beginning: string | Buffer
   readonly beginningText: string
   /** A part that says that the upstream failed after all. */
-  readonly errorPart: string
+  readonly errorPart: string | Buffer
   /** A part that is not JSON where JSON belongs. */
-  readonly garbagePart: string
+  readonly garbagePart: string | Buffer
+  /** What an upstream may send while it has nothing to say, a line end if unset. */
+  readonly drip?: string | Buffer
   /** The body of an error that quotes `text`. */
   readonly errorBody: (text: string) => string
+  /** The headers that carry a key, a bearer token if unset. */
+  readonly keyHeaders?: (key: string) => Readonly<Record<string, string>>
+}
+
+/** What comes after the beginning of a stream. */
+export function restOf({ stream, beginning }: RecordedAnswers): Buffer {
+  return Buffer.from(stream.body).subarray(Buffer.byteLength(beginning))
 }
 
 export const patient: CallTimeouts = { connectMs: 10_000, firstByteMs: 10_000, idleMs: 10_000, totalMs: 15_000 }

@@ -11,19 +11,21 @@ export function describeRefusals(candidate: Candidate): void {
     it.each([
       [400, 'invalid_request'],
       [401, 'auth'],
-      [402, 'auth'],
+      [402, 'quota_exhausted'],
       [403, 'auth'],
-      [404, 'invalid_request'],
+      [404, 'model_not_found'],
       [408, 'server_error'],
       [409, 'server_error'],
       [413, 'invalid_request'],
       [422, 'invalid_request'],
       [429, 'rate_limited'],
-      [498, 'rate_limited'],
+      [498, 'overloaded'],
       [500, 'server_error'],
+      [501, 'unsupported'],
       [502, 'server_error'],
+      [503, 'overloaded'],
       [504, 'server_error'],
-      [529, 'server_error'],
+      [529, 'overloaded'],
       [302, 'invalid_response'],
     ])('takes status %i for %s', async (status, failure) => {
       await withUpstream(
@@ -42,15 +44,21 @@ export function describeRefusals(candidate: Candidate): void {
       [{ 'retry-after': '9', 'retry-after-ms': '1250' }, 1_250],
       [{ 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' }, 0],
       [{ 'retry-after': 'soon' }, null],
+      [{ 'retry-after': '1m30s' }, 90_000],
+      [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0s' }, 360_000],
+      [{ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '20ms' }, 20],
+      [{ 'x-ratelimit-remaining-tokens': '12', 'x-ratelimit-reset-tokens': '20ms' }, null],
+      [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1000000000' }, 0],
+      [{ 'retry-after': '2', 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0s' }, 2_000],
     ])('reads %j', async (headers, retryAfterMs) => {
       await withUpstream(reply(429, headers, recorded.errorBody('no')), async (provider) => {
         expect(await failureOf(run(provider))).toMatchObject({ failure: 'rate_limited', status: 429, retryAfterMs })
       })
     })
 
-    it('takes a 503 that says when to come back for rate_limited', async () => {
+    it('keeps what a 503 says about when to come back', async () => {
       await withUpstream(reply(503, { 'retry-after': '2' }, recorded.errorBody('busy')), async (provider) => {
-        expect(await failureOf(run(provider))).toMatchObject({ failure: 'rate_limited', retryAfterMs: 2_000 })
+        expect(await failureOf(run(provider))).toMatchObject({ failure: 'overloaded', retryAfterMs: 2_000 })
       })
     })
 

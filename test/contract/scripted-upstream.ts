@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 /** A request that reached the upstream. */
 export interface SeenRequest {
+  readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
@@ -29,6 +30,7 @@ export async function startUpstream(script: Script): Promise<ScriptedUpstream> {
     const pieces: Buffer[] = []
     for await (const piece of incoming) pieces.push(piece)
     const request: SeenRequest = {
+      method: incoming.method ?? '',
       path: incoming.url ?? '',
       headers: incoming.headers,
       body: Buffer.concat(pieces).toString(),

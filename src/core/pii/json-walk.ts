@@ -2,9 +2,21 @@
  * How a value of a JSON text is treated. `text`: what it says may be personal data, numbers too. `label`: the same, but
  * numbers are the protocol's. `keep`: the protocol needs the word, or each of a list, as it is; an object in its place is
  * text. `opaque`: the same, with all that is in it. `word`: text in which the protocol allows no angle
- * brackets. `json`: JSON in a string. `image`, `audio`, `file`: a link to one, or one in base64. A shape: by field.
+ * brackets. `tokens`: the same as `label`, but
+ * numbers are words of a model's vocabulary, which no detector reads. `json`: JSON in a string. `image`, `audio`, `file`: a link to one, or one in base64. A shape: by field.
  */
-export type Treatment = 'text' | 'label' | 'keep' | 'opaque' | 'word' | 'json' | 'image' | 'audio' | 'file' | Shape
+export type Treatment =
+  | 'text'
+  | 'label'
+  | 'keep'
+  | 'opaque'
+  | 'word'
+  | 'tokens'
+  | 'json'
+  | 'image'
+  | 'audio'
+  | 'file'
+  | Shape
 
 /** An object, or each object of a list. */
 export interface Shape {

@@ -6,7 +6,7 @@ import { type Leaf, type Shape, type Treatment, walkJson } from './json-walk.ts'
 import type { Masker } from './mask.ts'
 import { countEmbedded, isBinary, partsOfLink, readTextLink } from './media-links.ts'
 import type { Finding } from './recognizer.ts'
-import { chatRequest } from './request-shapes.ts'
+import { chatRequest, embeddingsRequest } from './request-shapes.ts'
 
 type Findings = readonly (readonly Finding[])[]
 
@@ -69,7 +69,10 @@ export class BodyText {
   }
 }
 
-const shapes: Readonly<Record<Endpoint, Shape>> = { '/v1/chat/completions': chatRequest }
+const shapes: Readonly<Record<Endpoint, Shape>> = {
+  '/v1/chat/completions': chatRequest,
+  '/v1/embeddings': embeddingsRequest,
+}
 
 /** The text of a request to one of our endpoints. */
 export function textOf(endpoint: Endpoint, json: string, options: { without?: readonly string[] } = {}): BodyText {
@@ -118,6 +121,11 @@ class Reader {
   #readLeaf(leaf: Leaf): Place['mask'] | null {
     const { kind, text, name, treatment } = leaf
     if (kind === 'number') {
+      if (treatment === 'tokens') {
+        // A prompt in a model's own numbers is one thing that nobody has looked into, however long it is.
+        this.media.files = Math.max(1, this.media.files)
+        return null
+      }
       const isOurs = treatment !== 'keep' && treatment !== 'opaque' && treatment !== 'label' && mayBeData(text, name)
       return isOurs ? this.#readText(name, text) : null
     }

@@ -34,9 +34,14 @@ for (const field of ['items', 'prefixItems', 'anyOf', 'oneOf', 'allOf', 'not', '
 
 const called: Shape = { fields: { name: 'keep', arguments: 'json' } }
 const named: Shape = { fields: { name: 'keep', ...texts('input', 'description', 'format') } }
-const call: Shape = { fields: { id: 'keep', type: 'keep', index: 'keep', function: called, custom: named } }
+/** What a vendor signs a model's thoughts with: its own, and worth nothing when changed. */
+const signed: Shape = { fields: { google: { fields: { thought_signature: 'keep' } } } }
+const thoughts: Shape = { fields: { type: 'keep', ...texts('thinking'), signature: 'keep', data: 'keep' } }
+const cacheMark: Shape = { fields: { type: 'keep', ttl: 'keep' } }
+const callFields = { id: 'keep', type: 'keep', index: 'keep', function: called, custom: named } as const
+const call: Shape = { fields: { ...callFields, extra_content: signed } }
 const described: Shape = { fields: { name: 'keep', ...texts('description', 'strict'), parameters: schema } }
-const tool: Shape = { fields: { type: 'keep', function: described, custom: named } }
+const tool: Shape = { fields: { type: 'keep', function: described, custom: named, cache_control: cacheMark } }
 
 /** A picture, sound or file in a message. Where the protocol has an object, some servers take the link alone. */
 const image: Shape = { fields: { url: 'image', detail: 'keep' }, literal: 'image' }
@@ -44,6 +49,7 @@ const part: Shape = {
   fields: {
     type: 'keep',
     ...texts('text', 'refusal'),
+    cache_control: cacheMark,
     image_url: image,
     video_url: { fields: { url: 'file' }, literal: 'file' },
     audio_url: { fields: { url: 'audio' }, literal: 'audio' },
@@ -55,6 +61,9 @@ const message: Shape = {
   fields: {
     role: 'keep',
     ...texts('refusal', 'reasoning_content', 'reasoning'),
+    thinking_blocks: thoughts,
+    extra_content: signed,
+    cache_control: cacheMark,
     name: 'word',
     content: part,
     audio: { fields: { id: 'audio' } },
@@ -96,15 +105,17 @@ export const chatRequest: Shape = {
   },
 }
 
-/** OpenAI's embeddings request: platform.openai.com/docs/api-reference/embeddings/create. Lists of tokens are no text. */
+/** OpenAI's embeddings request: platform.openai.com/docs/api-reference/embeddings/create. A list of tokens is no text. */
 export const embeddingsRequest: Shape = {
-  fields: { ...settings, ...texts('user'), model: 'keep', input: 'label', encoding_format: 'keep' },
+  fields: { ...settings, ...texts('user'), model: 'keep', input: 'tokens', encoding_format: 'keep' },
 }
 
 const answerMessage: Shape = {
   fields: {
     role: 'keep',
     ...texts('content', 'refusal', 'reasoning_content', 'reasoning', 'annotations'),
+    thinking_blocks: thoughts,
+    extra_content: signed,
     tool_calls: call,
     function_call: called,
     audio: { fields: { id: 'keep', data: 'keep', expires_at: 'keep' } },

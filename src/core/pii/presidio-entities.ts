@@ -1,4 +1,4 @@
-import { type Entity, entities } from '../core/pii/entities.ts'
+import { type Entity, entities } from './entities.ts'
 
 /** Presidio's entity types (microsoft.github.io/presidio/supported_entities) and what they are called here. */
 const byType: Readonly<Record<string, Entity>> = {
