@@ -7,7 +7,11 @@ import { z } from 'zod'
 import { sensitivities } from '../core/vocabulary.ts'
 import { findPrice } from '../pricing/catalogue.ts'
 import { checkBudgets } from './check-budgets.ts'
+import { checkClasses } from './check-classes.ts'
+import { checkFallbacks } from './check-fallbacks.ts'
+import { checkRules } from './check-rules.ts'
 import { parseDurationMs } from './duration.ts'
+import { outlineRouting } from './outline.ts'
 import type { ConfigPath, Finding } from './problems.ts'
 import { providerNames } from './provider-presets.ts'
 import { describeAllowed } from './suggestion.ts'
@@ -21,11 +25,11 @@ const deployment = z.object({
   provider: text,
   model: text,
   base_url: z.unknown(),
+  aws: z.unknown(),
   free: z.unknown(),
   price: z.unknown(),
 })
 const model = z.object({
-  fallbacks: texts,
   deployments: z.array(deployment.partial().catch({})).default([]).catch([]),
 })
 const classes = z.object({ default: text, floor: text })
@@ -42,7 +46,7 @@ const tenant = z.object({
 const outlineSchema = z.object({
   pools: z.record(z.string(), z.unknown()).default({}).catch({}),
   models: z
-    .record(z.string(), model.catch({ fallbacks: [], deployments: [] }))
+    .record(z.string(), model.catch({ deployments: [] }))
     .default({})
     .catch({}),
   tenants: z
@@ -62,9 +66,12 @@ function isNamedKey(value: unknown): value is { key: unknown } {
 export function findContradictions(value: unknown): readonly Finding[] {
   const outline = outlineSchema.safeParse(value).data
   if (outline === undefined) return []
+  const routing = outlineRouting(value)
   return [
     ...checkDeployments(outline),
-    ...checkFallbacks(outline),
+    ...checkFallbacks(routing),
+    ...checkRules(routing),
+    ...checkClasses(routing),
     ...checkTenants(outline),
     ...checkTenantKeys(outline),
     ...checkDelays(outline),
@@ -88,8 +95,11 @@ function checkDeployments({ pools, models }: Outline): Finding[] {
         findings.push({ path: [...path, 'id'], message: 'a second deployment has the id', value: id, advice })
       }
       if (id !== undefined) pathsById.set(id, path)
-      if (provider === 'openai-compatible' && base_url === undefined) {
+      if ((provider === 'openai-compatible' || provider === 'azure') && base_url === undefined) {
         findings.push({ path: [...path, 'base_url'], message: `is required: ${provider} has no URL of its own` })
+      }
+      if (provider === 'bedrock' && each.aws === undefined) {
+        findings.push({ path: [...path, 'aws'], message: 'is required: bedrock is called in a region' })
       }
       if (hasUnknownPrice(each)) {
         const advice = 'say `free: true`, or what it costs with `price: { input: …, output: … }`'
@@ -112,35 +122,6 @@ function unknownName(kind: string, path: ConfigPath, name: string, allowed: read
   return { path, message: `unknown ${kind}`, value: name, advice: describeAllowed(name, allowed) }
 }
 
-function checkFallbacks({ models }: Outline): Finding[] {
-  const names = Object.keys(models)
-  return Object.entries(models).flatMap(([name, { fallbacks }]) =>
-    fallbacks.flatMap((fallback, index) => {
-      const path = ['models', name, 'fallbacks', index]
-      if (fallback === undefined) return []
-      if (!names.includes(fallback)) return [unknownName('model', path, fallback, names)]
-      const way = findWay(models, fallback, name)
-      return way === undefined ? [] : [{ path, message: `goes in a circle: ${[name, ...way].join(' → ')}` }]
-    }),
-  )
-}
-
-/** The names from one model to another along fallbacks, both included; undefined if there is no way. */
-function findWay(models: Outline['models'], from: string, to: string): readonly string[] | undefined {
-  const ways: (readonly string[])[] = [[from]]
-  const seen = new Set([from])
-  for (const way of ways) {
-    const last = way.at(-1) ?? from
-    if (last === to) return way
-    const next = Object.hasOwn(models, last) ? (models[last]?.fallbacks ?? []) : []
-    for (const name of next) {
-      if (name !== undefined && !seen.has(name)) ways.push([...way, name])
-      if (name !== undefined) seen.add(name)
-    }
-  }
-  return undefined
-}
-
 function checkTenants({ models, tenants }: Outline): Finding[] {
   const names = Object.keys(models)
   return Object.entries(tenants).flatMap(([tenantName, { models: wanted, sensitivity }]) => {
@@ -149,11 +130,11 @@ function checkTenants({ models, tenants }: Outline): Finding[] {
         ? []
         : [unknownName('model', ['tenants', tenantName, 'models', index], name, ['*', ...names])],
     )
-    return [...unknown, ...checkClasses(['tenants', tenantName, 'sensitivity'], sensitivity)]
+    return [...unknown, ...checkDefault(['tenants', tenantName, 'sensitivity'], sensitivity)]
   })
 }
 
-function checkClasses(path: ConfigPath, { default: usual, floor }: z.output<typeof classes>): Finding[] {
+function checkDefault(path: ConfigPath, { default: usual, floor }: z.output<typeof classes>): Finding[] {
   const ranked: readonly string[] = sensitivities
   const rank = (word: string) => ranked.indexOf(word)
   const usualRank = rank(usual ?? 'internal')

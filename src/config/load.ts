@@ -28,8 +28,17 @@ export interface LoadedConfig {
  * no further.
  */
 export async function loadConfig(options: { file: string; env: ReferenceSources['env'] }): Promise<LoadedConfig> {
-  const { file, env } = options
-  const source = parseYaml(file, await readText(file))
+  return checkText({ ...options, text: await readText(options.file) })
+}
+
+/** The same of a text that is not in a file yet; relative paths start where the file will be. */
+export async function checkText(options: {
+  file: string
+  text: string
+  env: ReferenceSources['env']
+}): Promise<LoadedConfig> {
+  const { file, text, env } = options
+  const source = parseYaml(file, text)
   const replaced = await replaceAll(source, { env, folder: dirname(file) })
   const value = source.toPlain()
 
@@ -43,7 +52,7 @@ export async function loadConfig(options: { file: string; env: ReferenceSources[
 
   const config = configSchema.parse(value)
   const isWritten = (path: ConfigPath) => source.locate(path).node !== undefined
-  const warnings = [...findUnenforced(config, isWritten), ...findUnusable(config)].map(toProblem)
+  const warnings = [...findUnenforced(isWritten), ...findUnusable(config)].map(toProblem)
   return { config, warnings: [...warnings, ...plainSecrets(source, replaced)].sort(compareProblems) }
 }
 

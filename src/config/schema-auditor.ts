@@ -69,7 +69,10 @@ const rules = {
   entities: operatorsByEntity.optional().describe('What becomes of an entity, by its name; `mask` unless it is named.'),
   restrict: z.array(entity).optional().describe('Entities that raise a job to `restricted`.'),
   on_phi: z.enum(sensitivities).optional().describe('The class that a job with health data is raised to.'),
-  media: z.enum(mediaPolicies).optional().describe('What happens to jobs with pictures, sound or files.'),
+  media: z
+    .enum(mediaPolicies)
+    .optional()
+    .describe('What happens to jobs with pictures, sound, files or lists of tokens.'),
   answers: z.enum(answerPolicies).optional().describe('What is done about secrets and new personal data in answers.'),
   patterns: z.array(pattern).max(1_000).optional().describe('Patterns of your own.'),
   deny: z.array(denied).max(1_000).optional().describe('Words that always count as found.'),

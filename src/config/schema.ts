@@ -1,9 +1,10 @@
 /**
  * The shape of `sluice.yaml`. Every key, its default and its limits are here, in `schema-models.ts`,
- * `schema-tenants.ts` and `schema-auditor.ts`; what several keys must agree on is in `cross-checks.ts`. Names are those of the file;
+ * `schema-deployments.ts`, `schema-tenants.ts` and `schema-auditor.ts`; what several keys must agree on is in `cross-checks.ts`. Names are those of the file;
  * durations are text in the file and milliseconds here, and what is secret becomes a `Secret`.
  */
 import { z } from 'zod'
+import { residencies } from '../core/vocabulary.ts'
 import { leaseDuration, longDuration, timerDuration } from './duration.ts'
 import { auditor } from './schema-auditor.ts'
 import { cidr, redisUrl } from './schema-fields.ts'
@@ -43,11 +44,57 @@ const retry = z
   .prefault({})
   .describe('How failed attempts are repeated.')
 
+const breaker = z
+  .strictObject({
+    failures: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(5)
+      .describe('Failures in a row after which a deployment is left alone.'),
+    window: timerDuration.prefault('60s').describe('Failures that are older do not count.'),
+    open: timerDuration.prefault('10s').describe('How long it is left alone; doubles with every probe that fails.'),
+    max_open: timerDuration.prefault('2m').describe('The longest that it is left alone.'),
+  })
+  .prefault({})
+  .describe('When a deployment that fails is left alone for a while, by all dispatchers together.')
+
+const nodes = z
+  .strictObject({
+    heartbeat: timerDuration.prefault('3s').describe('How often a node reports; one that misses three is lost.'),
+    look_ahead: z
+      .int()
+      .min(0)
+      .max(1_000)
+      .default(24)
+      .describe('Jobs that a node of an on-premises pool takes ahead, to serve those of its loaded model together.'),
+    max_wait: timerDuration
+      .prefault('30s')
+      .describe('How long a job may wait at a node while others overtake it because their model is loaded.'),
+  })
+  .prefault({})
+  .describe('Dispatchers and the machines they run on.')
+
+const cache = z
+  .strictObject({
+    url: redisUrl
+      .optional()
+      .describe('Another Redis for cached answers, one that may evict. Absent: that of the queues.'),
+    residency: z
+      .enum(residencies)
+      .default('cloud')
+      .describe('Where that Redis stands: answers to restricted jobs are kept on-premises only.'),
+    max_mb: z.int().min(1).max(1_048_576).default(256).describe('Room for cached answers, in MiB, over all tenants.'),
+  })
+  .prefault({})
+  .describe('Where answers are kept for models that have a `cache`.')
+
 const retention = z
   .strictObject({
     results: longDuration.prefault('24h').describe('Finished jobs with their results.'),
     events: longDuration.prefault('1h').describe('The event log of a finished job, from which streams resume.'),
     files: longDuration.prefault('30d').describe('Uploaded and generated files.'),
+    dead_letters: longDuration.prefault('7d').describe('Failed jobs with what it takes to run them again.'),
   })
   .prefault({})
   .describe('How long things are kept.')
@@ -90,6 +137,9 @@ export const configSchema = z
     pools,
     models,
     retry,
+    breaker,
+    nodes,
+    cache,
     tenants,
     auditor,
     retention,

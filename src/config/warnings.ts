@@ -5,41 +5,13 @@
 import { schemaAt } from './json-schema.ts'
 import type { ConfigPath, Finding } from './problems.ts'
 import { providerPresets } from './provider-presets.ts'
+import { findRoutingWarnings } from './routing-warnings.ts'
 import type { Config } from './schema.ts'
-import type { DeploymentConfig, ModelConfig } from './schema-models.ts'
-
-const notEnforced = 'is accepted; this release does not enforce it'
 
 /** `isWritten` tells whether the file itself has a path: a default is no reason for a warning. */
-export function findUnenforced(config: Config, isWritten: (path: ConfigPath) => boolean): readonly Finding[] {
-  const retained: ConfigPath = ['retention', 'files']
-  return [
-    ...Object.entries(config.models).flatMap(([name, model]) => unenforcedInModel(['models', name], model)),
-    ...(isWritten(retained) ? [{ path: retained, message: notEnforced }] : []),
-  ]
-}
-
-function unenforcedInModel(path: ConfigPath, model: ModelConfig): Finding[] {
-  const findings: Finding[] = []
-  if (model.strategy !== 'ordered') {
-    const message = `\`${model.strategy}\` is accepted; this release tries deployments in order`
-    findings.push({ path: [...path, 'strategy'], message })
-  }
-  if (model.fallbacks.length > 0) {
-    const message = 'is accepted; this release does not go on to another model'
-    findings.push({ path: [...path, 'fallbacks'], message })
-  }
-  for (const [index, deployment] of model.deployments.entries()) {
-    findings.push(...unenforcedInDeployment([...path, 'deployments', index], deployment))
-  }
-  return findings
-}
-
-function unenforcedInDeployment(path: ConfigPath, deployment: DeploymentConfig): Finding[] {
-  const findings: Finding[] = []
-  if (deployment.rpm !== undefined) findings.push({ path: [...path, 'rpm'], message: notEnforced })
-  if (deployment.tpm !== undefined) findings.push({ path: [...path, 'tpm'], message: notEnforced })
-  return findings
+export function findUnenforced(isWritten: (path: ConfigPath) => boolean): readonly Finding[] {
+  const path: ConfigPath = ['retention', 'files']
+  return isWritten(path) ? [{ path, message: 'is accepted; this release does not enforce it' }] : []
 }
 
 /** Settings that the schema allows and that cannot do what they are probably meant to. */
@@ -54,6 +26,7 @@ export function findUnusable(config: Config): readonly Finding[] {
       findings.push({ path, message: `is missing; ${deployment.provider} refuses calls without a key` })
     }
   }
+  findings.push(...findRoutingWarnings(config))
   if (Object.keys(config.tenants).length === 0) {
     const message = 'there are none, so nobody can send jobs; only a file for dispatchers goes without'
     findings.push({ path: ['tenants'], message })

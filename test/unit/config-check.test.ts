@@ -79,7 +79,7 @@ describe('sluice config check', () => {
     const file = 'test/fixtures/config/valid.yaml'
     const { code, stdout, stderr } = await runSluice(['config', 'check', file])
     expect(stdout).toBe(
-      `warning: ${file}:9:5 models.chat.strategy: \`fastest\` is accepted; this release tries deployments in order\n` +
+      `warning: ${file}:30:14 retention.files: is accepted; this release does not enforce it\n` +
         `${file} is valid; pools: 2, models: 2, deployments: 3, tenants: 1, warnings: 1\n`,
     )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -88,7 +88,7 @@ describe('sluice config check', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({
       ok: true,
       problems: [],
-      warnings: [{ line: 9, column: 5, key: 'models.chat.strategy' }],
+      warnings: [{ line: 30, column: 14, key: 'retention.files' }],
       counts: { pools: 2, models: 2, deployments: 3, tenants: 1 },
     })
   })

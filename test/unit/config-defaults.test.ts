@@ -7,7 +7,7 @@ const sandboxUrl = 'http://127.0.0.1:45678'
 describe('the configuration without a file', () => {
   it('serves the sandbox to one tenant from an on-premises pool', () => {
     const config = defaultConfig({ sandboxUrl, ollamaModels: [], keys })
-    expect(config.pools).toEqual({ local: { residency: 'onprem' } })
+    expect(config.pools).toEqual({ local: { residency: 'onprem', node_tokens: [] } })
     expect(Object.keys(config.models)).toEqual(['sandbox'])
     expect(config.models.sandbox?.deployments).toMatchObject([
       { id: 'sandbox', pool: 'local', provider: 'sandbox', base_url: sandboxUrl },

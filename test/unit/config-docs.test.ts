@@ -52,7 +52,9 @@ describe('docs/configuration.md', () => {
   const keys = listKeys(valueJsonSchema())
 
   it('has a row for every key and for no other', () => {
-    const documented = [...rows.keys()].filter((key) => /^[a-z_]+\./.test(key) || key === 'data_dir')
+    const documented = [...rows.keys()].filter(
+      (key) => !(key in providerPresets) && (/^[a-z_]+\./.test(key) || key === 'data_dir'),
+    )
     expect(documented.sort()).toEqual(keys.map(({ key }) => key).sort())
     expect(keys.length).toBeGreaterThan(45)
   })
@@ -97,7 +99,7 @@ describe('sluice.example.yaml', () => {
     const { config, warnings } = await loadConfig({ file, env })
     expect(Object.keys(config.models)).toEqual(['log-summarizer', 'creative-writer'])
     expect(warnings.map(({ message }) => message).filter((message) => !message.includes('is accepted'))).toEqual([])
-    expect(warnings).toHaveLength(5)
+    expect(warnings).toHaveLength(1)
   })
 
   it('names every variable that is missing', async () => {

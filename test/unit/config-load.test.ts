@@ -52,7 +52,7 @@ describe('a loaded configuration', () => {
       models: ['chat'],
     })
     const [studio, cloud] = config.models.chat?.deployments ?? []
-    expect(studio).toMatchObject({ base_url: 'http://127.0.0.1:11434', concurrency: 16 })
+    expect(studio).toMatchObject({ base_url: 'http://127.0.0.1:11434', per_node: true })
     expect(cloud?.base_url).toBe('https://api.groq.com/openai/v1')
     expect(cloud?.timeouts).toEqual({ connect: 1_000, first_byte: 600_000, idle: 60_000, total: 600_000 })
     expect(config).toMatchObject({
@@ -215,32 +215,37 @@ describe('warnings', () => {
   })
 
   it('name each key that has no effect yet', async () => {
+    expect(await loadWarnings(`${minimal}retention: { files: 30d }\n`)).toEqual([
+      expect.stringMatching(/^\d+ retention\.files: is accepted; this release does not enforce it$/),
+    ])
+  })
+
+  it('name what routing will do that the file may not have meant', async () => {
     const yaml = `
-pools: { local: { residency: onprem } }
+pools: { local: { residency: onprem }, cloud: { residency: cloud } }
 models:
   m:
-    strategy: least-busy
+    max_price: { output: 1 }
     fallbacks: [n]
+    context_window_fallbacks: [n]
+    rules:
+      - { when: { tags: { a: b } }, prefer: { pools: [local] } }
+      - { when: {}, strategy: fastest }
+      - { when: { priorities: [batch] }, strategy: cheapest }
     deployments:
-      - { id: a, pool: local, provider: ollama, model: m, free: true, rpm: 1, tpm: 2 }
-  n: { deployments: [{ id: b, pool: local, provider: ollama, model: m, free: true }] }
-tenants:
-  acme:
-    keys: ["\${KEY}"]
-    budgets: [{ usd: 0.5, per: month }]
-    limits: { rpm: 1, tpm: 2, concurrency: 3 }
-auditor:
-  detectors: [builtin, { presidio: { url: http://127.0.0.1:5002 } }]
-  on_phi: restricted
-retention: { files: 30d }
+      - { id: a, pool: local, provider: vllm, model: m, price: { input: 1, output: 2 }, weight: 9, context_tokens: 9000 }
+      - { id: b, pool: local, provider: ollama, model: m, price: { input: 1, output: 2 }, num_ctx: 8192, api_version: x }
+  n:
+    deployments: [{ id: c, pool: cloud, provider: groq, model: llama-3.1-8b-instant, context_tokens: 9000, api_key: "\${API}" }]
+tenants: { acme: { keys: ["\${KEY}"] } }
 `
-    const notEnforced = 'is accepted; this release does not enforce it'
     expect(await loadWarnings(yaml)).toEqual([
-      '5 models.m.strategy: `least-busy` is accepted; this release tries deployments in order',
-      '6 models.m.fallbacks: is accepted; this release does not go on to another model',
-      `8 models.m.deployments[0].rpm: ${notEnforced}`,
-      `8 models.m.deployments[0].tpm: ${notEnforced}`,
-      `18 retention.files: ${notEnforced}`,
+      '5 models.m.max_price: is less than every deployment of this model asks: none is left',
+      '6 models.m.fallbacks[0]: has cloud deployments only: restricted jobs do not go on to it, internal ones do, masked',
+      '7 models.m.context_window_fallbacks[0]: takes 9000 tokens, no more than this model with 9000',
+      '11 models.m.rules[2]: is never reached: rule 2 fits every job',
+      '14 models.m.deployments[1].weight: is missing; others of tier 1 have one, so it counts as 1',
+      '14 models.m.deployments[1].api_version: has no effect: it is for azure',
     ])
   })
 
