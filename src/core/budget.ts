@@ -55,7 +55,10 @@ export interface Refusal {
   readonly resetsAtMs: number | null
 }
 
-export type Reserved = { readonly kind: 'reserved' } | { readonly kind: 'refused'; readonly refusal: Refusal }
+/** `amount` is what the job holds now: what was asked for, or what it has held since an earlier call. */
+export type Reserved =
+  | { readonly kind: 'reserved'; readonly amount: MicroUsd }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 /** A soft limit was reached; it is reported once per window. */
 export interface BudgetAlert {

@@ -34,6 +34,8 @@ export interface TerminalFacts {
   readonly attempts: number
   readonly cost_usd: number | null
   readonly usage: unknown
+  /** Set where the answer was made for another job. */
+  readonly cache: 'hit' | 'shared' | null
   /** The result may hold placeholders that the vault resolves. */
   readonly masked: boolean
   readonly error: { readonly code: string; readonly message: string } | null

@@ -8,6 +8,7 @@
  *               │                 │                   │              │     ↓
  *               │                 │                   │            retrying
  *               └─────────────────┴──reject──→ rejected
+ *   answered without a call: auditing or waiting ─recall→ completed
  *   and from every stage that is not an end:  fail → failed · cancel → cancelled · expire → expired
  *
  * Where the API's process is an auditor too, an interactive job is audited before it is stored and begins in `waiting`.
@@ -40,6 +41,7 @@ export const transitions = {
   start: { from: ['waiting', 'retrying', 'running'], to: 'running' },
   retry: { from: ['running'], to: 'retrying' },
   complete: { from: ['running'], to: 'completed' },
+  recall: { from: ['auditing', 'waiting'], to: 'completed' },
   reject: { from: ['intake', 'auditing'], to: 'rejected' },
   fail: { from: open, to: 'failed' },
   cancel: { from: open, to: 'cancelled' },
@@ -48,7 +50,7 @@ export const transitions = {
 
 export type Transition = keyof typeof transitions
 /** The transitions that end a job. */
-export type Ending = 'complete' | 'reject' | 'fail' | 'cancel' | 'expire'
+export type Ending = 'complete' | 'recall' | 'reject' | 'fail' | 'cancel' | 'expire'
 
 /** The word a client sees for a stage. */
 export function statusOf(stage: Stage): JobStatus {

@@ -1,4 +1,5 @@
 import { v7 as uuid } from 'uuid'
+import type { CacheWish } from './answer-cache.ts'
 import type { JobError } from './errors.ts'
 import type { JobStatus, Stage } from './job-state.ts'
 import type { MicroUsd } from './pricing.ts'
@@ -45,12 +46,22 @@ export interface JobSpec {
   readonly tags?: Readonly<Record<string, string>>
   readonly webhook?: { readonly url: string; readonly events?: readonly string[] }
   readonly traceparent?: string
+  /** Whether an answer that was given before will do; undefined where the model keeps none. */
+  readonly cache?: CacheWish
+  /** The dead letter that this job runs again, and which run of that chain it is, from 2. */
+  readonly replayOf?: { readonly first: JobId; readonly previous: JobId; readonly run: number }
 }
 
 /** A deployment that may serve a job, in the order in which they are tried. */
 export interface Candidate {
   readonly deployment: string
   readonly pool: string
+  /** The logical model that it belongs to, where that is a fallback of the one that was asked for. */
+  readonly model?: string
+  /** Set for a fallback that is only taken after this failure; the others are for every failure. */
+  readonly after?: 'context_too_long' | 'content_policy'
+  /** Tokens that prompt and answer may have together, where that is known. */
+  readonly contextTokens?: number
 }
 
 /** What the auditor decided and a dispatcher needs to know. No content, no identity of the caller. */
@@ -65,6 +76,17 @@ export interface DispatchPlan {
   readonly candidates: readonly Candidate[]
   /** Set where a budget counts the job. */
   readonly allowance?: Allowance
+  /** Estimate of the input tokens, where somebody needed it: a limit on tokens per minute, a budget, a rule. */
+  readonly promptTokens?: number
+  /** A job whose every candidate is closed waits for the first of them instead of going to the next; by the model. */
+  readonly onOutage?: 'wait'
+  /** An answer that breaks off after its first token ends the job, on every surface; by the model. */
+  readonly onCutStream?: 'fail'
+}
+
+/** Whose turn it is when a job enters its first lane. */
+export function firstDeployment({ candidates }: DispatchPlan): string {
+  return candidates[0]?.deployment ?? ''
 }
 
 /** What the attempts of a job may cost together, and what their requests are worth. */
@@ -85,6 +107,8 @@ export interface Attempt {
   readonly status: number | null
   readonly ms: number
   readonly cost: MicroUsd
+  /** It was a breaker's probe and found the deployment away: it does not count against the attempts of the job. */
+  readonly isProbe?: true
 }
 
 /** Counts per entity type of what was masked before a cloud pool could see it. */
@@ -105,7 +129,13 @@ export interface JobRecord {
   readonly usage: TokenUsage | null
   /** Over all attempts; null while the job has not ended. */
   readonly cost: MicroUsd | null
+  /** Set where the answer was made for another job. */
+  readonly cache: 'hit' | 'shared' | null
   readonly error: JobError | null
+  /** The job that runs this dead letter again. */
+  readonly replayedBy: JobId | null
+  /** What it takes to run it again was thrown away. */
+  readonly isDiscarded: boolean
   readonly startedAtMs: number | null
   readonly finishedAtMs: number | null
 }

@@ -1,11 +1,12 @@
 import type { AnswerPolicy } from './audit-policy.ts'
 import type { JobError } from './errors.ts'
+import type { GateClaim, GateClosed, GateOutcome, UsedSoFar } from './gate.ts'
 import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec, MaskedCounts } from './job.ts'
 import type { JobEvent } from './job-event.ts'
 import type { Ending, JobStatus } from './job-state.ts'
 import type { MicroUsd } from './pricing.ts'
 import type { TokenUsage } from './provider.ts'
-import type { AttemptRecord, DecisionRecord } from './records.ts'
+import type { ActionRecord, AttemptRecord, DecisionRecord } from './records.ts'
 import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
 
 /** Where a job waits for a dispatcher. */
@@ -28,19 +29,29 @@ export interface NewJob {
   readonly bodyJson: string
   readonly watcher?: Watcher
   readonly idempotency?: { readonly key: string; readonly fingerprint: string }
+  /** It runs a dead letter again, which is done once for each: noted in the same step. */
+  readonly replay?: { readonly record: ActionRecord }
   /** Made on arrival: the job begins in its lane instead of intake. */
   readonly decision?: RouteDecision
 }
 
 export type CreateResult =
   | { readonly kind: 'created' }
-  /** The idempotency key belongs to this job already. */
+  /** The idempotency key belongs to this job already, or the dead letter was replayed by it. */
   | { readonly kind: 'exists'; readonly id: JobId; readonly fingerprint: string }
+  /** The dead letter that it was to replay has expired. */
+  | { readonly kind: 'gone' }
 
 export type AuditStart =
   | { readonly kind: 'go'; readonly spec: JobSpec; readonly bodyJson: string; readonly audits: number }
   /** A worker before this one decided; only the hand-over to the lane may be missing. */
-  | { readonly kind: 'routed'; readonly spec: JobSpec; readonly lane: Lane; readonly hop: number }
+  | {
+      readonly kind: 'routed'
+      readonly spec: JobSpec
+      readonly lane: Lane
+      readonly hop: number
+      readonly deployment: string
+    }
   | { readonly kind: 'ended' }
 
 export interface RouteDecision {
@@ -61,6 +72,8 @@ export interface RouteDecision {
 export type AttemptStart =
   | {
       readonly kind: 'go'
+      /** The gate let it in to see whether the deployment is back: nobody else is let in until this attempt ends. */
+      readonly isProbe: boolean
       /** Counts the claims, this one included; only the holder of the highest may write. */
       readonly fence: number
       readonly plan: DispatchPlan
@@ -74,8 +87,25 @@ export type AttemptStart =
       /** An attempt before this one has put deltas into the event stream. */
       readonly hasOutput: boolean
     }
+  /** The gate of the deployment is closed. Nothing was changed: the job still waits, and its claim was not counted. */
+  | {
+      readonly kind: 'closed'
+      readonly closed: GateClosed
+      readonly plan: DispatchPlan
+      readonly candidate: number
+      readonly attempts: readonly Attempt[]
+      readonly deadlineMs: number
+      readonly sensitivity: Sensitivity
+      readonly priority: Priority
+    }
   /** The job has moved on to another hop; only the hand-over may be missing. */
-  | { readonly kind: 'superseded'; readonly lane: Lane; readonly hop: number; readonly readyAtMs: number }
+  | {
+      readonly kind: 'superseded'
+      readonly lane: Lane
+      readonly hop: number
+      readonly deployment: string
+      readonly readyAtMs: number
+    }
   | { readonly kind: 'ended' }
 
 export interface EndFacts {
@@ -88,9 +118,15 @@ export interface EndFacts {
   readonly cost?: MicroUsd
   /** The attempt that ended the job, for the ledger. */
   readonly attempt?: AttemptRecord
+  /** What the attempt says about its deployment. */
+  readonly gate?: GateOutcome
   /** Why a job was rejected, for the audit trail. */
   readonly decision?: DecisionRecord
   readonly masked?: boolean
+  /** Set where the answer was made for another job. */
+  readonly cache?: 'hit' | 'shared'
+  /** Encoded events of an answer that is given without a call, before the last one. */
+  readonly deltas?: readonly string[]
   /** The pools whose copy of the body goes with the end. */
   readonly pools?: readonly string[]
 }
@@ -115,12 +151,37 @@ export interface JobStore {
   startAudit(id: JobId): Promise<AuditStart>
   /** False when the job has left `auditing` meanwhile (cancelled, expired, or routed by another worker). */
   route(id: JobId, decision: RouteDecision): Promise<boolean>
-  startAttempt(id: JobId, claim: { hop: number; pool: string; node: string; nowMs: number }): Promise<AttemptStart>
+  /** `gate` is that of the candidate's deployment; null where nothing limits it. */
+  startAttempt(
+    id: JobId,
+    claim: {
+      hop: number
+      pool: string
+      node: string
+      nowMs: number
+      gate: GateClaim | null
+      /** Of the deployment, in micro-USD per million input tokens: what an attempt whose worker is lost has cost at least. */
+      inputPrice?: number
+      /** The node can't serve the deployment now: the answer is `closed`, where the job would have started. */
+      shut?: boolean
+      /** The same claim made again, by whichever process, is the claim that was made before; one call is one claim unless given. */
+      claimId?: string
+    },
+  ): Promise<AttemptStart>
   /**
    * Appends to the event stream, 500 entries at most. `firstOutput` says that these are the attempt's first deltas.
-   * Returns false when the attempt is no longer the job's own: stop at once.
+   * `used` is what the attempt has used so far, for the ledger in case that nobody can report its end. `number` counts
+   * the attempt's writes, from 1, where the store can't: one that is not above the last changes nothing. Returns false
+   * when the attempt is no longer the job's own: stop at once.
    */
-  append(id: JobId, fence: number, entries: readonly string[], firstOutput: boolean): Promise<boolean>
+  append(
+    id: JobId,
+    fence: number,
+    entries: readonly string[],
+    firstOutput: boolean,
+    used?: UsedSoFar,
+    number?: number,
+  ): Promise<boolean>
   retry(
     id: JobId,
     fence: number,
@@ -133,7 +194,18 @@ export interface JobStore {
       /** The attempt that failed, for the ledger. */
       attempt: AttemptRecord
       resetOutput: boolean
+      /** What the attempt says about its deployment. */
+      gate?: GateOutcome
     },
+  ): Promise<boolean>
+  /**
+   * Hands a job that waits, or was refused by a gate, to another candidate without an attempt. A worker that had it is
+   * taken for lost, unless `ifWaiting` leaves the job to it. False when the job has moved on meanwhile, or is left:
+   * nothing was changed.
+   */
+  moveOn(
+    id: JobId,
+    next: { fromHop: number; candidate: number; lane: Lane; readyAtMs: number; ifWaiting?: boolean },
   ): Promise<boolean>
   /**
    * Ends a job: result, event, outbox row and terminal status in one step. Returns false when the job had ended
@@ -173,17 +245,33 @@ export interface Queues {
     delayMs?: number
     traceparent?: string | undefined
   }): Promise<void>
-  addToLane(
-    lane: Lane,
-    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
-  ): Promise<void>
+  addToLane(lane: Lane, entry: LaneEntry): Promise<void>
 }
+
+export interface LaneEntry {
+  readonly id: JobId
+  readonly hop: number
+  /** Of the candidate whose turn it is: a node chooses by it without looking into the job. */
+  readonly deployment: string
+  readonly delayMs?: number
+  /** It was parked and goes before those that came after it. */
+  readonly goesFirst?: boolean
+  readonly traceparent?: string | undefined
+}
+
+/** What a dispatcher needs of the store: it reads no job that it has not claimed. */
+export type AttemptStore = Pick<JobStore, 'startAttempt' | 'append' | 'retry' | 'end' | 'moveOn'>
+
+/** Hands jobs to lanes. */
+export type LaneQueues = Pick<Queues, 'addToLane'>
 
 /** What a worker takes out of a queue: ids and facts, never content. */
 export interface QueueEntry {
   readonly id: JobId
   /** Which hand-over of the job this is; 0 in intake, from 1 in lanes. */
   readonly hop: number
+  /** Empty in intake, and in entries of an earlier release. */
+  readonly deployment: string
   readonly queue: string
   readonly waitedMs: number
   readonly traceparent: string | undefined

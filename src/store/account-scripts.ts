@@ -52,7 +52,7 @@ const reserve = `
 local job, amount, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if call('HEXISTS', KEYS[1], 'left') == 1 then
   call('ZADD', KEYS[2], ARGV[4], job)
-  return {1}
+  return {1, tonumber(call('HGET', KEYS[1], 'left'))}
 end
 local places, refusal = {}, nil
 for index = 5, #ARGV, 3 do
@@ -83,7 +83,7 @@ call('HSET', KEYS[1], 'left', ARGV[2])
 -- A hold has no time to live: what it holds would stay reserved for ever.
 call('PERSIST', KEYS[1])
 call('ZADD', KEYS[2], ARGV[4], job)
-return {1}
+return {1, amount}
 `
 
 /**

@@ -20,7 +20,10 @@ export function parseJobRecord(id: JobId, state: Record<string, string>, spec: s
     deployment: state.deployment ?? null,
     usage: parse<TokenUsage>(state.usage),
     cost: parse<number>(state.cost),
+    cache: state.cache === 'hit' || state.cache === 'shared' ? state.cache : null,
     error: parse<JobError>(state.error),
+    replayedBy: (state.replayed_by as JobId | undefined) ?? null,
+    isDiscarded: state.discarded !== undefined,
     startedAtMs: parse<number>(state.started),
     finishedAtMs: parse<number>(state.finished),
   }

@@ -3,8 +3,9 @@ import type { JobId } from '../core/job.ts'
 
 /**
  * Every Redis key and channel of the product, so that an ACL can be read off this page. A cloud dispatcher needs
- * `job:` (state, no content), `events:`, `result:` and `records`, which it only writes, and its own pool's `body:`; it
- * never needs `private:`, `intake` or another pool's body. BullMQ's own keys live under `sluice:queue:<name>:`.
+ * `job:` (state, no content), `gate:`, `backlog:`, `events:`, `result:` and `records`, of which it only writes the last
+ * three, and its own pool's `body:`; it never needs `private:`, `intake` or another pool's body. BullMQ's own keys live
+ * under `sluice:queue:<name>:`.
  */
 export const queuePrefix = 'sluice:queue'
 
@@ -29,6 +30,9 @@ export const keys = {
   /** Ended jobs whose webhook is still to be handed to the courier's queue. */
   outbox: 'sluice:outbox',
   outboxTaken: 'sluice:outbox:taken',
+  /** Failed jobs by the time of their end, of all tenants and of each. */
+  deadLetters: 'sluice:dead-letters',
+  tenantDeadLetters: (tenant: string) => `sluice:dead-letters:${tenant}`,
   /** A stream of what the steps of all jobs leave behind for the ledger and the audit trail. */
   records: 'sluice:records',
   /** Who reads that stream, how far it has come, and which archive it writes. */
@@ -36,6 +40,8 @@ export const keys = {
   recorderLease: 'sluice:recorder:lease',
   /** Roll-ups of one UTC day, for 400 days. */
   usage: (day: string) => `sluice:usage:${day}`,
+  /** Decayed averages of how fast each deployment answers. */
+  speeds: 'sluice:speeds',
   /** Where each tenant's audit chain ends. */
   auditHeads: 'sluice:audit:heads',
   /** Spent and reserved of a budget in one window. The ids of windows have no `:`, those of budgets may. */
@@ -60,6 +66,28 @@ export const keys = {
   running: (tenant: string) => `sluice:running:${tenant}`,
   /** Jobs of a tenant that wait for one, in their order. */
   parked: (tenant: string) => `sluice:parked:${tenant}`,
+  /**
+   * Of the gate of a deployment: `state` of its breaker, `running` calls, places `reserved` for woken jobs, and the
+   * `requests` and `tokens` of the last minute.
+   */
+  gate: (what: 'state' | 'running' | 'reserved' | 'requests' | 'tokens', gate: string) => `sluice:gate:${what}:${gate}`,
+  /** Jobs parked behind a deployment, by priority and time. */
+  backlog: (deployment: string) => `sluice:backlog:parked:${deployment}`,
+  /** Jobs of it that have a place and are on their way to a dispatcher, by the time when somebody last saw to that. */
+  woken: (deployment: string) => `sluice:backlog:woken:${deployment}`,
+  /** Answers that may be given again, sealed, by the hash of their request; maybe in another Redis. */
+  cachedAnswer: (key: string) => `sluice:cache:answer:${key}`,
+  /** Their keys by the time when they expire, and their sizes, so that the oldest can go. */
+  cacheIndex: 'sluice:cache:index',
+  cacheSizes: 'sluice:cache:sizes',
+  cacheBytes: 'sluice:cache:bytes',
+  /** The job that works on an answer that others wait for, and those others. */
+  flightLeader: (key: string) => `sluice:flight:leader:${key}`,
+  flightFollowers: (key: string) => `sluice:flight:followers:${key}`,
+  /** The keys of all jobs that lead. */
+  flightLeaders: 'sluice:flight:leaders',
+  /** What the nodes of a pool last reported, and which of them are to drain. */
+  nodes: (pool: string) => `sluice:nodes:${pool}`,
 } as const
 
 export const channels = {
@@ -67,4 +95,6 @@ export const channels = {
   api: (processId: string) => `sluice:api:${processId}`,
   /** Jobs that this node must stop working on. */
   node: (node: string) => `sluice:node:${node}`,
+  /** Nodes of an on-premises pool that have nothing to do. */
+  pool: (pool: string) => `sluice:pool:${pool}`,
 } as const

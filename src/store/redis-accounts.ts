@@ -48,7 +48,7 @@ export class RedisAccounts implements Accounts {
     const { job, holder, amount, nowMs } = request
     requireAmount(amount)
     const budgets = this.#budgetsFor(holder)
-    if (budgets.length === 0) return { kind: 'reserved' }
+    if (budgets.length === 0) return { kind: 'reserved', amount }
     const reply = await this.#run(
       'reserve',
       [keys.hold(job), keys.holds],
@@ -60,8 +60,8 @@ export class RedisAccounts implements Accounts {
         ...budgets.flatMap((budget) => [budget.id, budget.limit, encodePlace(budget, nowMs)]),
       ],
     )
-    const [isHeld, id, spent, reserved, resetsAtMs] = reply as [number, string, number, number, number]
-    if (isHeld === 1) return { kind: 'reserved' }
+    if ((reply as [number, unknown])[0] === 1) return { kind: 'reserved', amount: (reply as [1, number])[1] }
+    const [, id, spent, reserved, resetsAtMs] = reply as [0, string, number, number, number]
     const budget = budgets.find((each) => each.id === id)
     assert.ok(budget)
     const { per, window, limit } = budget

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { AnswerPolicy } from '../core/audit-policy.ts'
-import type { Attempt, DispatchPlan, JobId, JobRecord, JobSpec, MaskedCounts } from '../core/job.ts'
+import type { UsedSoFar } from '../core/gate.ts'
+import type { JobId, JobRecord, JobSpec, MaskedCounts } from '../core/job.ts'
 import { decodeEntry, encodeEntry, type TerminalFacts } from '../core/job-event.ts'
 import { type Ending, type Stage, statusOf, transitions } from '../core/job-state.ts'
 import type {
@@ -11,16 +13,26 @@ import type {
   EndFacts,
   JobPage,
   JobStore,
-  Lane,
   NewJob,
   RouteDecision,
   Watcher,
   WatchStart,
 } from '../core/ports.ts'
 import { toUsd } from '../core/pricing.ts'
-import type { AnswerRecord, AttemptRecord, DecisionRecord, EndRecord } from '../core/records.ts'
-import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
-import { jobScripts, type ScriptName } from './job-scripts.ts'
+import type { AnswerRecord, DecisionRecord, EndRecord } from '../core/records.ts'
+import type { Endpoint } from '../core/vocabulary.ts'
+import {
+  claimArgs,
+  clockOf,
+  decodeLane,
+  decodeStart,
+  deploymentOf,
+  encodeLane,
+  type GateTiming,
+  gateTiming,
+  outcomeArgs,
+} from './attempt-arguments.ts'
+import { goneReply, jobScripts, type ScriptName } from './job-scripts.ts'
 import { keys } from './keys.ts'
 import { executePipeline, type JobQuery, listJobs, readJobs } from './read-jobs.ts'
 import { translateRedisErrors } from './redis-errors.ts'
@@ -34,16 +46,10 @@ export interface JobStoreOptions {
   readonly resultRetentionMs: number
   /** How long an ended job's event stream can be resumed, in milliseconds. */
   readonly eventRetentionMs: number
+  readonly gateTiming?: GateTiming
 }
 
 const idempotencyTtlMs = 24 * 60 * 60 * 1000
-
-/** Lanes travel through Redis as `<pool> <sensitivity> <priority>`. */
-const encodeLane = (lane: Lane): string => `${lane.pool} ${lane.sensitivity} ${lane.priority}`
-function decodeLane(text: string): Lane {
-  const [pool = '', sensitivity, priority] = text.split(' ')
-  return { pool, sensitivity: sensitivity as Sensitivity, priority: priority as Priority }
-}
 
 /** The job store on Redis; `core/ports.ts` says what each method promises. */
 export class RedisJobStore implements JobStore {
@@ -51,6 +57,10 @@ export class RedisJobStore implements JobStore {
   readonly #sealer: Sealer | null
   readonly #resultRetentionMs: number
   readonly #eventRetentionMs: number
+  readonly #gateTiming: GateTiming
+  /** Of this store among all: a claim that is sent again is known by it. */
+  readonly #name = randomBytes(6).toString('base64url')
+  #claims = 0
   #appends = 0
 
   constructor(options: JobStoreOptions) {
@@ -58,13 +68,14 @@ export class RedisJobStore implements JobStore {
     this.#sealer = options.sealer
     this.#resultRetentionMs = options.resultRetentionMs
     this.#eventRetentionMs = options.eventRetentionMs
+    this.#gateTiming = options.gateTiming ?? gateTiming
     for (const [name, lua] of Object.entries(jobScripts)) {
       options.redis.defineCommand(commandName(name as ScriptName), { lua })
     }
   }
 
   async create(job: NewJob): Promise<CreateResult> {
-    const { id, spec, idempotency, decision } = job
+    const { id, spec, idempotency, replay, decision } = job
     const nowMs = spec.createdAtMs
     const holder = (await this.#run(
       'create',
@@ -75,8 +86,7 @@ export class RedisJobStore implements JobStore {
         keys.tenantJobs(spec.tenant),
         keys.open,
         keys.untaken,
-        // Without a key of the client's the script does not look at this one.
-        idempotency ? keys.idempotency(spec.tenant, idempotency.key) : keys.job(id),
+        claimKey(job),
         ...(decision ? bodyKeys(id, decision) : []),
       ],
       [
@@ -93,10 +103,12 @@ export class RedisJobStore implements JobStore {
         this.#seal(job.bodyJson, { job: id, field: 'body' }),
         idempotency?.fingerprint ?? '',
         idempotencyTtlMs,
+        replay ? JSON.stringify(replay.record) : '',
         ...(decision ? this.#decisionArgs(id, decision) : []),
       ],
     )) as string
     if (holder === '') return { kind: 'created' }
+    if (holder === goneReply) return { kind: 'gone' }
     const [holderId = '', fingerprint = ''] = holder.split(' ')
     return { kind: 'exists', id: holderId as JobId, fingerprint }
   }
@@ -105,8 +117,9 @@ export class RedisJobStore implements JobStore {
     const reply = await this.#run('startAudit', [keys.job(id), keys.private(id), keys.untaken], [id])
     const [kind, ...rest] = reply as [string, ...unknown[]]
     if (kind === 'routed') {
-      const [lane, hop, spec] = rest as [string, string, string]
-      return { kind, spec: JSON.parse(spec) as JobSpec, lane: decodeLane(lane), hop: Number(hop) }
+      const [lane, hop, spec, plan, candidate] = rest as [string, string, string, string, string]
+      const deployment = deploymentOf(plan, candidate)
+      return { kind, spec: JSON.parse(spec) as JobSpec, lane: decodeLane(lane), hop: Number(hop), deployment }
     }
     if (kind !== 'go') return { kind: 'ended' }
     const [audits, spec, body] = rest as [number, string, string]
@@ -118,59 +131,34 @@ export class RedisJobStore implements JobStore {
     return (await this.#run('route', scriptKeys, this.#decisionArgs(id, decision))) === 1
   }
 
-  async startAttempt(
-    id: JobId,
-    claim: { hop: number; pool: string; node: string; nowMs: number },
-  ): Promise<AttemptStart> {
-    const reply = (await this.#run(
+  async startAttempt(id: JobId, claim: Parameters<JobStore['startAttempt']>[1]): Promise<AttemptStart> {
+    const { hop, pool, node, nowMs, gate, inputPrice = 0, shut = false } = claim
+    this.#claims += 1
+    const { claimId = `${this.#name}.${this.#claims}` } = claim
+    const reply = await this.#run(
       'startAttempt',
-      [keys.job(id), keys.body(claim.pool, id), keys.untaken],
-      [id, claim.hop, claim.node, claim.nowMs],
-    )) as [string, ...unknown[]]
-    if (reply[0] === 'superseded') {
-      const [, lane, hop, readyAtMs] = reply as [string, string, string, string]
-      return { kind: 'superseded', lane: decodeLane(lane), hop: Number(hop), readyAtMs: Number(readyAtMs) }
-    }
-    if (reply[0] !== 'go') return { kind: 'ended' }
-    const [, fence, bodyJson, plan, candidate, attempts, deadline, created, sensitivity, priority, output] = reply as [
-      ...[string, number, string, string, string, string | null],
-      ...[string, string, string, string, string | null],
-    ]
-    return {
-      kind: 'go',
-      fence,
-      plan: JSON.parse(plan) as DispatchPlan,
-      candidate: Number(candidate),
-      attempts: attempts === null ? [] : (JSON.parse(attempts) as Attempt[]),
-      bodyJson,
-      deadlineMs: Number(deadline),
-      createdAtMs: Number(created),
-      sensitivity: sensitivity as Sensitivity,
-      priority: priority as Priority,
-      hasOutput: output !== null,
-    }
+      [keys.job(id), keys.body(pool, id), keys.untaken],
+      [id, hop, node, nowMs, inputPrice, shut ? '1' : '', claimId, ...claimArgs(gate, this.#gateTiming)],
+    )
+    return decodeStart(reply as [string, ...unknown[]], nowMs)
   }
 
-  async append(id: JobId, fence: number, entries: readonly string[], firstOutput: boolean): Promise<boolean> {
+  async append(
+    id: JobId,
+    fence: number,
+    entries: readonly string[],
+    firstOutput: boolean,
+    used?: UsedSoFar,
+    number?: number,
+  ): Promise<boolean> {
     // A connection that breaks sends what was not answered again; by this Redis knows what it has done already.
     this.#appends += 1
-    const args = [id, fence, firstOutput ? '1' : '', `${fence}.${this.#appends}`, ...entries]
+    const spent = used ? `${used.promptTokens} ${used.outputTokens} ${used.cost}` : ''
+    const args = [id, fence, firstOutput ? '1' : '', `${fence}.${number ?? this.#appends}`, spent, ...entries]
     return (await this.#run('append', [keys.job(id)], args)) === 1
   }
 
-  async retry(
-    id: JobId,
-    fence: number,
-    next: {
-      lane: Lane
-      candidate: number
-      hop: number
-      readyAtMs: number
-      attempts: readonly Attempt[]
-      attempt: AttemptRecord
-      resetOutput: boolean
-    },
-  ): Promise<boolean> {
+  async retry(id: JobId, fence: number, next: Parameters<JobStore['retry']>[2]): Promise<boolean> {
     const moved = await this.#run(
       'retry',
       [keys.job(id)],
@@ -184,9 +172,18 @@ export class RedisJobStore implements JobStore {
         JSON.stringify(next.attempts),
         next.resetOutput ? '1' : '',
         JSON.stringify(next.attempt),
+        ...outcomeArgs(next.gate, this.#gateTiming, Math.random()),
       ],
     )
     return moved === 1
+  }
+
+  async moveOn(id: JobId, next: Parameters<JobStore['moveOn']>[1]): Promise<boolean> {
+    const { fromHop, candidate, lane, readyAtMs, ifWaiting } = next
+    const mayRun = ifWaiting === true ? '' : '1'
+    const clock = clockOf(this.#gateTiming)
+    const args = [id, fromHop, candidate, encodeLane(lane), readyAtMs, Date.now(), mayRun, clock]
+    return (await this.#run('moveOn', [keys.job(id)], args)) === 1
   }
 
   async end(id: JobId, ending: Ending, facts: EndFacts, fence?: number): Promise<boolean> {
@@ -197,6 +194,7 @@ export class RedisJobStore implements JobStore {
       attempts: facts.attempts?.length ?? 0,
       cost_usd: facts.cost === undefined ? null : toUsd(facts.cost),
       usage: facts.usage ?? null,
+      cache: facts.cache ?? null,
       masked: facts.masked ?? false,
       error: facts.error ?? null,
     }
@@ -216,6 +214,7 @@ export class RedisJobStore implements JobStore {
     if (facts.attempts) fields.push('attempts', JSON.stringify(facts.attempts))
     if (facts.usage) fields.push('usage', JSON.stringify(facts.usage))
     if (facts.deployment) fields.push('deployment', facts.deployment)
+    if (facts.cache) fields.push('cache', facts.cache)
     if (facts.cost !== undefined) fields.push('cost', facts.cost)
     const ended = await this.#run(
       ending,
@@ -231,6 +230,9 @@ export class RedisJobStore implements JobStore {
         recorded ? JSON.stringify(recorded) : '',
         JSON.stringify(record),
         nowMs,
+        ...outcomeArgs(facts.gate, this.#gateTiming, Math.random()),
+        // JSON text has no raw separator in it.
+        ...(ending === 'recall' ? [(facts.deltas ?? []).join('\x1e')] : []),
         ...pools.map((pool) => keys.body(pool, id)),
         ...fields,
       ],
@@ -342,6 +344,12 @@ export class RedisJobStore implements JobStore {
     assert.ok(command)
     return translateRedisErrors(command.call(this.#redis, scriptKeys.length, ...scriptKeys, ...args))
   }
+}
+
+/** What `create` looks at to make one job of what is asked for twice; without either the script does not look. */
+function claimKey({ id, spec, idempotency, replay }: NewJob): string {
+  if (replay) return keys.job(replay.record.job)
+  return idempotency ? keys.idempotency(spec.tenant, idempotency.key) : keys.job(id)
 }
 
 function bodyKeys(id: JobId, { bodies }: RouteDecision): string[] {
