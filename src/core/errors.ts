@@ -21,8 +21,28 @@ export const errorRegistry = {
   unsupported_media_type: { status: 415, type: 'invalid_request_error', summary: 'The body must be application/json.' },
   body_too_large: { status: 413, type: 'invalid_request_error', summary: 'The body is larger than the server takes.' },
   invalid_api_key: { status: 401, type: 'invalid_request_error', summary: 'The API key is missing or unknown.' },
+  invalid_node_token: { status: 401, type: 'invalid_request_error', summary: 'The node token is missing or unknown.' },
+  node_protocol_mismatch: {
+    status: 400,
+    type: 'invalid_request_error',
+    summary: 'Node and broker speak different versions of their protocol.',
+  },
+  node_forbidden: { status: 403, type: 'policy_error', summary: 'The node token is not good for this.' },
+  lease_lost: {
+    status: 409,
+    type: 'invalid_request_error',
+    summary: 'The node holds that job no longer.',
+    shouldRetry: false,
+  },
   model_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such model for this key.' },
   job_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such job for this key.' },
+  job_not_replayable: {
+    status: 409,
+    type: 'invalid_request_error',
+    summary: 'The job is no dead letter, or what it takes to run it again is gone.',
+    shouldRetry: false,
+  },
+  node_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such node.' },
   route_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such path.' },
   idempotency_key_reused: {
     status: 422,
@@ -74,6 +94,21 @@ export const errorRegistry = {
     status: 400,
     type: 'invalid_request_error',
     summary: 'The upstream refused the request as invalid.',
+  },
+  context_length_exceeded: {
+    status: 400,
+    type: 'invalid_request_error',
+    summary: 'The request is longer than any deployment takes that may serve it.',
+  },
+  content_filter: {
+    status: 400,
+    type: 'invalid_request_error',
+    summary: 'The own rules of the upstream refused the request.',
+  },
+  unsupported_by_deployments: {
+    status: 400,
+    type: 'invalid_request_error',
+    summary: 'No deployment that may serve the request can do all that it asks for.',
   },
   upstream_failed: {
     status: 502,

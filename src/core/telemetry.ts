@@ -9,6 +9,10 @@ export interface Metrics {
   /** From the start of the attempt to the first piece of the answer. */
   firstToken(durationMs: number, labels: { deployment: string }): void
   attemptFinished(durationMs: number, labels: { deployment: string; outcome: string }): void
+  /** A job left a deployment for another. `reason` is a failure, or why the gate was closed. */
+  fallback(labels: { deployment: string; reason: string }): void
+  /** A job waits behind a deployment's gate. */
+  jobParked(labels: { deployment: string; reason: string }): void
   tokens(count: number, labels: { deployment: string; direction: 'input' | 'output' }): void
   /** From acceptance to the terminal state. */
   jobFinished(durationMs: number, labels: { model: string; priority: string; status: string }): void

@@ -1,9 +1,11 @@
-import { ChatAssembler } from '../core/chat-assembler.ts'
+import type { ChatAssembler } from '../core/chat-assembler.ts'
 import { encodeEntry } from '../core/job-event.ts'
 import type { Completion } from '../core/provider.ts'
 
 /** One write holds at most this many deltas; Lua can't take arguments without limit. */
 const maxEntriesPerWrite = 500
+/** So many chunks that say nothing are held back; some upstreams send them to keep a connection open. */
+const maxHeldChunks = 32
 
 /** The extra chunk that carries `usage`. Inside a JSON string the quotes would be escaped, so this can't hit content. */
 const usageOnlyPattern = /"choices"\s*:\s*\[\s*\]/
@@ -12,39 +14,62 @@ export interface StreamSink {
   /** Whether the chunk that carries `usage` is passed on. */
   readonly includeUsage: boolean
   /** Writes deltas; false when the job is no longer ours. */
-  readonly append: (entries: readonly string[], first: boolean) => Promise<boolean>
+  readonly append: (entries: readonly string[], isFirst: boolean) => Promise<boolean>
+  /** Asked about a whole answer of which nothing was written: true keeps it from the reader. */
+  readonly mayWithhold: (bodyJson: string) => boolean
   /** Stops the upstream call. */
   readonly onLost: () => void
 }
 
+export type Streamed =
+  | { readonly kind: 'written'; readonly completion: Completion }
+  | { readonly kind: 'withheld'; readonly completion: Completion }
+  /** Another worker has the job, or it has ended. */
+  | { readonly kind: 'lost' }
+
 /**
- * Writes a stream of chunks into a job's events as they come, and puts the whole answer together on the way. While a
+ * Writes a stream of chunks into a job's events as they come, and puts the whole answer together in `answer`. While a
  * write is under way the chunks that arrive wait and leave together with the next one, so a fast upstream costs fewer
- * writes, and a slow one is passed on chunk by chunk. Returns null when the job was lost to another worker.
+ * writes, and a slow one is passed on chunk by chunk.
+ *
+ * Chunks before the first that says something (most upstreams begin with the bare role) are held back until it comes:
+ * as long as a reader has seen nothing, another deployment can still answer in its stead.
  */
 export async function streamIntoEvents(
   chunks: AsyncIterable<readonly string[]>,
+  answer: ChatAssembler,
   sink: StreamSink,
-): Promise<Completion | null> {
-  const assembler = new ChatAssembler()
+): Promise<Streamed> {
   const writer = new EventWriter(sink)
+  let held: string[] | null = []
+  const release = async () => {
+    const entries = held ?? []
+    held = null
+    for (const entry of entries) await writer.write(entry)
+  }
   try {
     for await (const arrived of chunks) {
       for (const chunk of arrived) {
-        assembler.add(chunk)
+        answer.add(chunk)
         if (!sink.includeUsage && usageOnlyPattern.test(chunk)) continue
-        await writer.write(encodeEntry('output.delta', chunk))
+        const entry = encodeEntry('output.delta', chunk)
+        if (held === null) await writer.write(entry)
+        else held.push(entry)
+        if (held && (answer.writtenCharacters > 0 || held.length > maxHeldChunks)) await release()
       }
-      if (writer.lost) return null
+      if (writer.lost) return { kind: 'lost' }
     }
+    const completion = { bodyJson: answer.completionJson(), usage: answer.usage }
+    if (held && sink.mayWithhold(completion.bodyJson)) return { kind: 'withheld', completion }
+    await release()
+    await writer.flush()
+    return writer.lost ? { kind: 'lost' } : { kind: 'written', completion }
   } catch (error) {
-    if (writer.lost) return null
+    if (writer.lost) return { kind: 'lost' }
     throw error
   } finally {
     await writer.flush()
   }
-  if (writer.lost) return null
-  return { bodyJson: assembler.completionJson(), usage: assembler.usage }
 }
 
 class EventWriter {

@@ -40,6 +40,18 @@ export const metricDefinitions = {
     labels: ['deployment', 'outcome'],
     help: 'Duration of a call of a deployment.',
   },
+  fallbacks: {
+    name: 'sluice_fallbacks_total',
+    kind: 'counter',
+    labels: ['deployment', 'reason'],
+    help: 'Times that a job left a deployment for another one.',
+  },
+  jobsParked: {
+    name: 'sluice_jobs_parked_total',
+    kind: 'counter',
+    labels: ['deployment', 'reason'],
+    help: 'Times that a job was made to wait for a deployment.',
+  },
   tokens: {
     name: 'sluice_tokens_total',
     kind: 'counter',
@@ -99,6 +111,8 @@ export function createMetrics(meter: Meter): Metrics {
   const firstToken = createDuration(meter, metricDefinitions.firstToken)
   const attempts = createCounter(meter, metricDefinitions.attempts)
   const attemptDuration = createDuration(meter, metricDefinitions.attemptDuration)
+  const fallbacks = createCounter(meter, metricDefinitions.fallbacks)
+  const jobsParked = createCounter(meter, metricDefinitions.jobsParked)
   const tokens = createCounter(meter, metricDefinitions.tokens)
   const jobsFinished = createCounter(meter, metricDefinitions.jobsFinished)
   const jobDuration = createDuration(meter, metricDefinitions.jobDuration)
@@ -120,6 +134,12 @@ export function createMetrics(meter: Meter): Metrics {
       const labels = { deployment, outcome }
       attempts.add(1, labels)
       attemptDuration.record(toSeconds(durationMs), labels)
+    },
+    fallback({ deployment, reason }) {
+      fallbacks.add(1, { deployment, reason })
+    },
+    jobParked({ deployment, reason }) {
+      jobsParked.add(1, { deployment, reason })
     },
     tokens(count, { deployment, direction }) {
       tokens.add(count, { deployment, direction })

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createJobId, type JobId, type JobSpec } from '../../src/core/job.ts'
 import type { Provider } from '../../src/core/provider.ts'
+import { ClaimLostError } from '../../src/pipeline/attempt-run.ts'
 import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
 import { chunkRecord, completion, lastRecords } from '../support/chat-upstream.ts'
-import { freeUpstream, Mortal, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
+import { freeUpstream, Mortal, noEmbeddings, noGates, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { contentOf, dataOf } from '../support/sse-reader.ts'
 
@@ -22,6 +23,7 @@ describe('an entry that is delivered again', () => {
         return new Promise(() => {})
       },
       async *stream() {},
+      ...noEmbeddings,
       close: async () => {},
     }
     for (let death = 1; death <= 3; death += 1) {
@@ -48,6 +50,7 @@ describe('an entry that is delivered again', () => {
           answers.push((content) => resolve({ bodyJson: completion(content), usage: null }))
         }),
       async *stream() {},
+      ...noEmbeddings,
       close: async () => {},
     }
     const first = deliver(worker, id, waiting)
@@ -55,7 +58,7 @@ describe('an entry that is delivered again', () => {
     const second = deliver(worker, id, waiting)
     await expect.poll(() => answers.length).toBe(2)
     answers[0]?.('late')
-    await first
+    await expect(first).rejects.toThrow(ClaimLostError)
     expect((await worker.store.read(id))?.stage).toBe('running')
     answers[1]?.('in time')
     await second
@@ -67,7 +70,7 @@ describe('an entry that is delivered again', () => {
     await using worker = await Mortal.start(redis.url, randomBytes(32))
     const id = await routeJob(worker, { stream: true })
     const slow = new Telling()
-    const first = deliver(worker, id, slow.provider)
+    const isLost = expect(deliver(worker, id, slow.provider)).rejects.toThrow(ClaimLostError)
     await slow.say('The first worker ')
     await expect.poll(() => deltasOf(worker, id)).toBe('The first worker ')
 
@@ -78,7 +81,7 @@ describe('an entry that is delivered again', () => {
     // The first was only slow: it says the rest, and would end the job.
     await slow.say('is late.')
     slow.end()
-    await first
+    await isLost
     expect((await worker.store.read(id))?.stage).toBe('running')
     await quick.say('is in time.')
     quick.end()
@@ -133,9 +136,11 @@ async function routeJob({ store }: Mortal, { stream }: { stream: boolean }): Pro
 }
 
 function deliver({ store, queues }: Mortal, id: JobId, provider: Provider): Promise<void> {
-  return dispatchJob({ id, hop: 1, queue: 'lane', waitedMs: 0, traceparent: undefined }, new AbortController().signal, {
+  const entry = { id, hop: 1, deployment: 'studio-a', queue: 'lane', waitedMs: 0, traceparent: undefined }
+  return dispatchJob(entry, new AbortController().signal, {
     store,
     queues,
+    ...noGates,
     telemetry: noTelemetry,
     log: silentLog,
     pool: lane.pool,
@@ -169,6 +174,7 @@ class Telling {
         for await (const content of readable) yield [dataOf(chunkRecord({ content }))]
         yield [dataOf(lastRecords())]
       },
+      ...noEmbeddings,
       close: async () => {},
     }
   }
