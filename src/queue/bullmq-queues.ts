@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { JobId } from '../core/job.ts'
-import type { Lane, Queues } from '../core/ports.ts'
+import type { Lane, LaneEntry, Queues } from '../core/ports.ts'
 import { queuePrefix } from '../store/keys.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
 import { intakeName, laneName } from './lane-names.ts'
@@ -11,6 +11,8 @@ export interface EntryData {
   readonly v: 1
   readonly job: JobId
   readonly hop: number
+  /** The deployment whose turn it is; absent in intake. */
+  readonly deployment?: string | undefined
   /** When a worker may take it, in epoch milliseconds. */
   readonly readyAtMs: number
   readonly traceparent?: string | undefined
@@ -36,10 +38,7 @@ export class BullmqQueues implements Queues {
     return this.#add(intakeName(entry.priority, entry.sensitivity), { ...entry, hop: 0 })
   }
 
-  addToLane(
-    lane: Lane,
-    entry: { id: JobId; hop: number; delayMs?: number; traceparent?: string | undefined },
-  ): Promise<void> {
+  addToLane(lane: Lane, entry: LaneEntry): Promise<void> {
     return this.#add(laneName(lane), entry)
   }
 
@@ -60,18 +59,20 @@ export class BullmqQueues implements Queues {
 
   async #add(
     name: string,
-    entry: { id: JobId; hop: number; turn?: number; delayMs?: number; traceparent?: string | undefined },
+    entry: Omit<LaneEntry, 'deployment'> & { deployment?: string; turn?: number },
   ): Promise<void> {
     const data: EntryData = {
       v: 1,
       job: entry.id,
       hop: entry.hop,
+      deployment: entry.deployment,
       readyAtMs: Date.now() + (entry.delayMs ?? 0),
       traceparent: entry.traceparent,
     }
     const delay = entry.delayMs === undefined || entry.delayMs <= 0 ? {} : { delay: Math.ceil(entry.delayMs) }
     const jobId = `${entry.id}-${entry.hop}${entry.turn === undefined ? '' : `-${entry.turn}`}`
-    const added = this.#queue(name).add('job', data, { jobId, ...delay })
+    const place = entry.goesFirst === true ? { lifo: true } : {}
+    const added = this.#queue(name).add('job', data, { jobId, ...delay, ...place })
     if (!('delay' in delay)) setImmediate(this.#onAdd, name)
     await translateRedisErrors(added)
   }

@@ -1,44 +1,29 @@
-import type { Job, Worker } from 'bullmq'
+import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { QueueEntry } from '../core/ports.ts'
+import type { ConsumeOptions, EntryConsumer } from '../core/consumer.ts'
 import type { Logger } from '../core/telemetry.ts'
-import { type Priority, priorities } from '../core/vocabulary.ts'
+import type { Priority } from '../core/vocabulary.ts'
 import { queuePrefix } from '../store/keys.ts'
 import type { EntryData } from './bullmq-queues.ts'
+import { aheadAfterMs, handLimit, isYoung, slotLimit } from './hand-limits.ts'
+import { type Held, HeldEntries, rankOf, type ServedQueue } from './held-entries.ts'
 import type { QueueName } from './lane-names.ts'
 import { completeEntry, createManualWorker, type Look, takeEntry } from './manual-worker.ts'
+import { pause, within } from './waits.ts'
 
-export interface LaneConsumerOptions {
+export interface LaneConsumerOptions extends ConsumeOptions {
   /** For every command but the blocking one. */
   readonly redis: Redis
   /** Used for nothing but the wait for work: a blocking command would hold up all others. */
   readonly blocking: Redis
   /** In order of preference. */
   readonly queues: readonly QueueName[]
-  readonly concurrency: number
   /** How long this process may be silent before its entries are handed to another, in milliseconds. */
   readonly leaseMs: number
-  /**
-   * Does the work. Resolves when the entry is done with, whatever became of the job. A rejection leaves the entry to
-   * its lease: it is delivered again when that has run out. `signal` fires when the lease is lost.
-   */
-  readonly handle: (entry: QueueEntry, signal: AbortSignal) => Promise<void>
   readonly log: Logger
 }
 
-/** One delivery of an entry. It takes a slot until the work on it has ended, whoever has the entry by then. */
-interface Held {
-  readonly job: Job<EntryData>
-  readonly queue: ConsumedQueue
-  /** Of this delivery alone: when the entry is delivered again, even to this process, it can end it no more. */
-  readonly token: string
-  readonly abort: AbortController
-  /** False once the entry was handed back or its lease was lost. */
-  isOurs: boolean
-}
-
-interface ConsumedQueue extends QueueName {
-  readonly worker: Worker<EntryData>
+interface ConsumedQueue extends ServedQueue {
   readonly marker: string
   /** The last look found an entry beside those in hand, so there may well be another. */
   isBusy: boolean
@@ -50,6 +35,8 @@ interface ConsumedQueue extends QueueName {
   lastLook: Promise<boolean>
   /** When its next delayed entry is due. */
   alarm: { readonly atMs: number; readonly timer: NodeJS.Timeout } | null
+  /** Runs while it is due and what is in it may soon be taken ahead. */
+  aheadTimer: NodeJS.Timeout | null
 }
 
 const blockSeconds = 2
@@ -75,24 +62,31 @@ const farewellMs = 1_000
  * Who pops a marker is the only one who knows. A queue that has no slot here gets its marker back, so that a process
  * with a slot finds it, and is remembered as *due*; a process that stops sets all markers again; and for a process that
  * died in between there is the sweep.
+ *
+ * With `lookAhead` it takes entries beyond its slots, so that the handler can choose which one starts. It does so only
+ * with what nobody else has started a moment later, and gives it back to whoever asks (`share`).
  */
-export class LaneConsumer {
+export class LaneConsumer implements EntryConsumer {
   readonly #options: LaneConsumerOptions
   readonly #queues: readonly ConsumedQueue[]
   readonly #name = `${process.pid}-${Math.random().toString(36).slice(2)}`
-  readonly #held = new Set<Held>()
+  readonly #held: HeldEntries
   /** Said that they have work when there was no slot for it: the next free slots are theirs. */
   readonly #due = new Set<ConsumedQueue>()
   #tokens = 0
   #fetching = 0
   #sweeping = false
   #stopping = false
+  #paused = false
+  /** Until when nothing is taken ahead: others have nothing to do. */
+  #sharesUntilMs = 0
   #wake: (() => void) | null = null
   #loop: Promise<void> | null = null
   #intervals: NodeJS.Timeout[] = []
 
   constructor(options: LaneConsumerOptions) {
     this.#options = options
+    this.#held = new HeldEntries(options.leaseMs)
     this.#queues = options.queues.map((queue) => ({
       ...queue,
       marker: `${queuePrefix}:${queue.name}:marker`,
@@ -101,6 +95,7 @@ export class LaneConsumer {
       looking: 0,
       lastLook: Promise.resolve(false),
       alarm: null,
+      aheadTimer: null,
       worker: createManualWorker(queue.name, options),
     }))
   }
@@ -109,28 +104,59 @@ export class LaneConsumer {
     await Promise.all(this.#queues.map(({ worker }) => worker.waitUntilReady()))
     await Promise.all(this.#queues.map(({ worker }) => worker.startStalledCheckTimer()))
     this.#intervals = [
-      setInterval(() => this.#background(this.#renew()), this.#options.leaseMs / 3),
+      setInterval(() => this.#background(this.#held.renew()), this.#options.leaseMs / 3),
       setInterval(() => this.#background(this.#sweep()), sweepMs),
     ]
     this.#loop = this.#run()
     this.#background(this.#sweep())
   }
 
-  /** How many entries are being worked on. */
   get inFlight(): number {
-    return this.#held.size
+    return this.#held.begun
+  }
+
+  get waiting(): number {
+    return this.#held.ahead.length
+  }
+
+  /** Whether it would take an entry now. */
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  async pause(): Promise<void> {
+    if (this.#paused) return
+    this.#paused = true
+    await this.#held.handBack(this.#held.ahead, 'the node takes nothing')
+    await Promise.all(this.#queues.map((queue) => this.#setMarker(queue)))
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#wake?.()
+    this.#background(this.#sweep())
   }
 
   /**
-   * Takes nothing more and waits up to `graceMs` for what is in flight; then aborts it and hands it back to its queue,
-   * so that another worker has it at once instead of after the lease. Resolves soon after that in any case.
+   * Hands back entries that have not begun, for a worker that has nothing to do, and then takes none ahead for a while.
+   * `choose` picks them from those that are held, in the order in which they came.
    */
+  async share(choose: (ahead: readonly Held[]) => readonly Held[], forMs: number): Promise<void> {
+    const chosen = choose(this.#held.ahead)
+    if (chosen.length === 0) return
+    this.#sharesUntilMs = Date.now() + forMs
+    setTimeout(() => this.#serveDue(), forMs)
+    await this.#held.handBack(chosen, 'another node has nothing to do')
+  }
+
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#wake?.()
     for (const { alarm } of this.#queues) clearTimeout(alarm?.timer)
+    await within(farewellMs, this.#held.handBack(this.#held.ahead, 'worker is shutting down'))
     await this.#untilIdle(graceMs)
-    await within(farewellMs, Promise.allSettled([...this.#held].map((held) => this.#handBack(held))))
+    await within(farewellMs, this.#held.handBackAll('worker is shutting down'))
     await this.#untilIdle(farewellMs)
     for (const interval of this.#intervals) clearInterval(interval)
     this.#options.blocking.disconnect()
@@ -145,9 +171,15 @@ export class LaneConsumer {
    * round trip later; under load the entries that are done bring the next ones, and looking twice only costs.
    */
   ring(name: string): void {
-    if (this.#stopping || this.#used >= busyFrom) return
+    if (this.#isClosed || this.#used >= busyFrom) return
     const queue = this.#queues.find((each) => each.name === name)
     if (queue && this.#hasSlot(queue.priority)) this.#background(this.#fetch(queue))
+  }
+
+  /** Takes an entry that was added for this process, before others can: they may be no good for it. */
+  claim(name: string): void {
+    const queue = this.#queues.find((each) => each.name === name)
+    if (queue && !this.#isClosed && this.#hasPlace(queue.priority)) this.#background(this.#fetch(queue, 'own'))
   }
 
   async #untilIdle(limitMs: number): Promise<void> {
@@ -174,21 +206,29 @@ export class LaneConsumer {
     }
   }
 
-  /** A queue with a slot; and while there is none, those that would go before something that is being worked on. */
+  /** A queue with a place; and while there is none, those that would go before something that is in hand. */
   #isListenedTo(queue: ConsumedQueue): boolean {
-    if (this.#due.has(queue)) return false
-    if (this.#hasSlot(queue.priority)) return true
-    return [...this.#held].some((held) => rankOf(held.queue) > rankOf(queue))
+    if (this.#paused || this.#due.has(queue)) return false
+    return this.#hasPlace(queue.priority) || this.#held.hasLowerThan(queue)
+  }
+
+  get #isClosed(): boolean {
+    return this.#stopping || this.#paused
   }
 
   get #used(): number {
     return this.#held.size + this.#fetching
   }
 
-  /** Batch work never takes the last slot of several: an interactive job must not wait for a long batch job to end. */
+  /** Whether one more entry could start at once. */
   #hasSlot(priority: Priority, used = this.#used): boolean {
-    const reserved = priority === 'batch' && this.#options.concurrency > 1 ? 1 : 0
-    return used < this.#options.concurrency - reserved
+    return used < slotLimit(this.#options, priority)
+  }
+
+  /** Whether one more entry may be in hand. */
+  #hasPlace(priority: Priority, used = this.#used): boolean {
+    if (Date.now() < this.#sharesUntilMs) return this.#hasSlot(priority, used)
+    return used < handLimit(this.#options, priority)
   }
 
   async #waitForMarker(queues: readonly ConsumedQueue[]): Promise<{ queue: ConsumedQueue; readyAtMs: number } | null> {
@@ -214,11 +254,7 @@ export class LaneConsumer {
    * nowhere. Where an entry is about to bring the next one with it, that look can wait; where looks find work, it can't.
    */
   #servesItself(queue: ConsumedQueue): boolean {
-    return !queue.isBusy && (queue.looking > 0 || this.#holdsOf(queue))
-  }
-
-  #holdsOf(queue: ConsumedQueue): boolean {
-    return [...this.#held].some((held) => held.queue === queue)
+    return !queue.isBusy && (queue.looking > 0 || this.#held.hasOf(queue))
   }
 
   async #lookLater(queue: ConsumedQueue): Promise<void> {
@@ -230,12 +266,23 @@ export class LaneConsumer {
     if (queue.looks === looks) this.#background(this.#consider(queue))
   }
 
-  /** Looks into a queue that may have work, now or when there is a slot. */
+  /** Looks into a queue that may have work: now, in a moment to take something ahead, or when there is a place. */
   async #consider(queue: ConsumedQueue): Promise<void> {
-    if (this.#stopping) return
+    if (this.#isClosed) return
     if (this.#hasSlot(queue.priority)) return this.#fetch(queue)
     this.#due.add(queue)
+    this.#lookAheadLater(queue)
     await this.#setMarker(queue)
+  }
+
+  #lookAheadLater(queue: ConsumedQueue): void {
+    if (queue.aheadTimer !== null || !this.#hasPlace(queue.priority)) return
+    queue.aheadTimer = setTimeout(() => {
+      queue.aheadTimer = null
+      if (this.#isClosed || !this.#due.has(queue) || !this.#hasPlace(queue.priority)) return
+      this.#due.delete(queue)
+      this.#background(this.#fetch(queue))
+    }, aheadAfterMs)
   }
 
   async #setMarker(queue: ConsumedQueue): Promise<void> {
@@ -252,7 +299,7 @@ export class LaneConsumer {
     queue.alarm = { atMs, timer: setTimeout(ring, Math.max(0, atMs - Date.now())) }
   }
 
-  async #fetch(queue: ConsumedQueue): Promise<void> {
+  async #fetch(queue: ConsumedQueue, whose: 'own' | 'any' = 'any'): Promise<void> {
     this.#fetching += 1
     queue.looking += 1
     queue.looks += 1
@@ -263,7 +310,7 @@ export class LaneConsumer {
         ({ job }) => job !== null,
         () => false,
       )
-      await this.#follow(queue, await taken, token)
+      await this.#follow(queue, await taken, token, whose)
     } finally {
       this.#fetching -= 1
       queue.looking -= 1
@@ -271,85 +318,63 @@ export class LaneConsumer {
     }
   }
 
-  async #follow(queue: ConsumedQueue, look: Look, token: string): Promise<void> {
-    queue.isBusy = look.job !== null && this.#holdsOf(queue)
+  async #follow(queue: ConsumedQueue, look: Look, token: string, whose: 'own' | 'any' = 'any'): Promise<void> {
+    queue.isBusy = look.job !== null && this.#held.hasOf(queue)
     if (look.dueAtMs !== null) this.#setAlarm(queue, look.dueAtMs)
     if (look.job === null) return
-    if (this.#stopping) await look.job.moveToWait(token)
-    else this.#begin(queue, look.job, token)
+    const isAhead = whose === 'any' && !this.#hasSlot(queue.priority, this.#used - 1)
+    if (this.#isClosed) await look.job.moveToWait(token)
+    else if (isAhead && isYoung(look.job.data, Date.now())) {
+      // Somebody with a free slot may be on the way to it.
+      await look.job.moveToWait(token)
+      this.#due.add(queue)
+    } else this.#begin(queue, look.job, token)
   }
 
   #begin(queue: ConsumedQueue, job: Job<EntryData>, token: string): void {
-    const held: Held = { job, queue, token, abort: new AbortController(), isOurs: true }
+    const hasBegun = this.#options.lookAhead === 0
+    const held: Held = { ...this.#held.describe(job, queue), token, hasBegun }
     this.#held.add(held)
-    this.#background(this.#work(held))
+    this.#background(this.#work(held, queue))
+    if (!this.#hasSlot(queue.priority) && this.#hasPlace(queue.priority)) this.#background(this.#fetch(queue))
   }
 
-  async #work(held: Held): Promise<void> {
-    const { job, queue } = held
+  async #work(held: Held, queue: ConsumedQueue): Promise<void> {
+    const begin = () => {
+      if (held.abort.signal.aborted) throw new Error('The entry was handed back before the work on it began')
+      held.hasBegun = true
+    }
     try {
-      await this.#options.handle(
-        {
-          id: job.data.job,
-          hop: job.data.hop,
-          queue: queue.name,
-          waitedMs: Math.max(0, Date.now() - job.data.readyAtMs),
-          traceparent: job.data.traceparent,
-        },
-        held.abort.signal,
-      )
-      if (held.isOurs) await this.#complete(held)
+      await this.#options.handle(held.entry, held.abort.signal, begin)
+      if (held.isOurs) await this.#complete(held, queue)
     } finally {
-      held.isOurs = false
       this.#held.delete(held)
-      this.#serveDue()
+      this.#serveDue((priority) => this.#hasPlace(priority))
     }
   }
 
   /** Ends the entry and, where nothing could go before it, takes the next one of its queue in the same step. */
-  async #complete(held: Held): Promise<void> {
-    const { job, queue, token } = held
+  async #complete(held: Held, queue: ConsumedQueue): Promise<void> {
+    const { job, token } = held
     const isOvertaken = [...this.#due].some((due) => rankOf(due) < rankOf(queue))
-    const takeNext = !this.#stopping && !isOvertaken && this.#hasSlot(queue.priority, this.#used - 1)
+    const takeNext = !this.#isClosed && !isOvertaken && this.#hasPlace(queue.priority, this.#used - 1)
     if (takeNext) queue.looks += 1
     const look = await completeEntry(queue.worker, job, { token, takeNext })
     // The next one has its slot before this one leaves it.
     if (takeNext) await this.#follow(queue, look, token)
   }
 
-  /** A slot has become free, or there was no need for it. */
-  #serveDue(): void {
-    if (this.#stopping) return
+  /** A place has become free, or there was no need for it. */
+  #serveDue(isFor = (priority: Priority) => this.#hasSlot(priority)): void {
+    if (this.#isClosed) return
     for (const queue of this.#queues) {
-      if (!this.#due.has(queue) || !this.#hasSlot(queue.priority)) continue
-      this.#due.delete(queue)
-      this.#background(this.#fetch(queue))
+      if (!this.#due.has(queue)) continue
+      if (isFor(queue.priority)) {
+        this.#due.delete(queue)
+        this.#background(this.#fetch(queue))
+      } else this.#lookAheadLater(queue)
     }
     this.#wake?.()
-  }
-
-  async #handBack(held: Held): Promise<void> {
-    if (!held.isOurs) return
-    held.isOurs = false
-    held.abort.abort(new Error('worker is shutting down'))
-    await held.job.moveToWait(held.token)
-  }
-
-  async #renew(): Promise<void> {
-    const ours = [...this.#held].filter(({ isOurs }) => isOurs)
-    const byQueue = Map.groupBy(ours, ({ queue }) => queue)
-    await Promise.all([...byQueue].map(([queue, held]) => this.#renewIn(queue, held)))
-  }
-
-  async #renewIn(queue: ConsumedQueue, held: readonly Held[]): Promise<void> {
-    const ids = held.map(({ job }) => String(job.id))
-    const tokens = held.map(({ token }) => token)
-    const lost = new Set(await queue.worker.extendJobLocks(ids, tokens, this.#options.leaseMs))
-    for (const each of held) {
-      if (!each.isOurs || !lost.has(String(each.job.id))) continue
-      each.isOurs = false
-      each.abort.abort(new Error('the lease was lost'))
-    }
   }
 
   /** Looks into every queue, in their order and one after the other: a single slot must serve them all. */
@@ -366,22 +391,4 @@ export class LaneConsumer {
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#options.log.warn({ err: error }, 'queue work failed; its lease will run out'))
   }
-}
-
-function rankOf(queue: QueueName): number {
-  return priorities.indexOf(queue.priority)
-}
-
-/** Waits for `work`, but not longer than this. */
-async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
-}
-
-function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs))
 }

@@ -32,3 +32,18 @@ export function laneQueues(pool: string, residency: Residency): QueueName[] {
     visible.map((sensitivity) => ({ name: laneName({ pool, sensitivity, priority }), priority })),
   )
 }
+
+/** The priority that a queue's name ends with. @throws RangeError for a name that is none of a lane's. */
+export function priorityOf(queue: string): Priority {
+  const last = queue.slice(queue.lastIndexOf('.') + 1)
+  const priority = priorities.find((each) => each === last)
+  if (!priority) throw new RangeError(`${queue} is no lane`)
+  return priority
+}
+
+/** The class that stands before the priority in a lane's name. @throws RangeError for a name that is none of a lane's. */
+export function sensitivityOf(queue: string): Sensitivity {
+  const found = sensitivities.find((each) => queue.endsWith(`.${each}.${priorityOf(queue)}`))
+  if (!found) throw new RangeError(`${queue} is no lane`)
+  return found
+}

@@ -37,7 +37,10 @@ export interface TestConsumer extends AsyncDisposable {
 
 interface ConsumerOptions {
   readonly concurrency: number
+  readonly lookAhead?: number
   readonly leaseMs?: number
+  /** Waits for the turn of an entry that is held ahead; false when it was handed back. It starts at once unless given. */
+  readonly beforeWork?: (entry: QueueEntry, signal: AbortSignal) => Promise<boolean>
   /** What to do with a delivery; nothing unless said: the test ends it by hand. */
   readonly onDelivery?: (delivery: Delivery) => void
 }
@@ -69,11 +72,11 @@ export class TestLanes implements AsyncDisposable {
 
   async add(
     priority: Priority,
-    options: { id?: JobId; hop?: number; delayMs?: number; sensitivity?: Sensitivity } = {},
+    options: { id?: JobId; hop?: number; delayMs?: number; sensitivity?: Sensitivity; deployment?: string } = {},
   ): Promise<JobId> {
-    const { id = createJobId(), hop = 1, delayMs, sensitivity = 'public' } = options
+    const { id = createJobId(), hop = 1, delayMs, sensitivity = 'public', deployment = 'any' } = options
     const delay = delayMs === undefined ? {} : { delayMs }
-    await this.#queues.addToLane({ pool: this.pool, sensitivity, priority }, { id, hop, ...delay })
+    await this.#queues.addToLane({ pool: this.pool, sensitivity, priority }, { id, hop, deployment, ...delay })
     return id
   }
 
@@ -115,8 +118,11 @@ export class TestLanes implements AsyncDisposable {
       blocking,
       queues: laneQueues(this.pool, 'onprem'),
       concurrency: options.concurrency,
+      lookAhead: options.lookAhead ?? 0,
       leaseMs: options.leaseMs ?? 30_000,
-      handle: async (entry, signal) => {
+      handle: async (entry, signal, begin) => {
+        if ((await options.beforeWork?.(entry, signal)) === false) return
+        begin()
         open += 1
         peak = Math.max(peak, open)
         try {
