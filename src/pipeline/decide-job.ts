@@ -1,19 +1,22 @@
+import type { CachedAnswer } from '../core/answer-cache.ts'
 import type { Auditing } from '../core/auditing.ts'
 import { describeRefusal } from '../core/budget.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Allowance, Candidate, DispatchPlan, JobId, JobSpec } from '../core/job.ts'
 import type { RouteDecision } from '../core/ports.ts'
 import type { DecisionRecord } from '../core/records.ts'
-import { type Catalogue, chooseCandidates } from '../core/routing.ts'
+import { type Catalogue, type Routing, toCandidates } from '../core/routing.ts'
 import { formFor } from '../core/sensitivity.ts'
+import { type ChoosingDeps, chooseDeployments, describeRequest } from './choose-deployments.ts'
 import { type Examined, examine } from './examine-job.ts'
 import { holdMoney, type Spending } from './hold-money.ts'
+import { type RecallDeps, recallAnswer, recallKeyOf } from './recall-answer.ts'
 
-export interface DecideDeps {
-  readonly catalogue: Catalogue
+export interface DecideDeps extends ChoosingDeps {
   readonly auditing: Auditing
   readonly spending: Spending
-  readonly now: () => number
+  /** Null where no model gives answers again. */
+  readonly recall: RecallDeps | null
 }
 
 interface Refused {
@@ -23,7 +26,13 @@ interface Refused {
 }
 
 export type Decision =
-  | ({ readonly kind: 'route' } & RouteDecision)
+  | ({
+      readonly kind: 'route'
+      /** Under which its answer will be kept; null where it will not. */
+      readonly recallKey: string | null
+    } & RouteDecision)
+  /** The answer was given before. */
+  | ({ readonly kind: 'recall'; readonly answer: CachedAnswer } & RouteDecision)
   | ({ readonly kind: 'reject' } & Refused)
   /** A detector is away, and no deployment may see what nobody has looked at. */
   | ({ readonly kind: 'wait' } & Refused)
@@ -43,40 +52,46 @@ export async function decide(id: JobId, spec: JobSpec, bodyJson: string, deps: D
     found: examined.found,
     masked: isMasked(examined, candidates, deps.catalogue) ? examined.found : {},
     detectors: examined.detectors,
-    candidates: candidates.map(({ deployment }) => deployment),
+    candidates: [...new Set(candidates.map(({ deployment }) => deployment))],
     reserved,
   })
   if (examined.blocked !== null) {
     return { kind: 'reject', code: 'content_blocked', message: examined.blocked, record: recordOf([]) }
   }
-  const deployments = deps.catalogue.deploymentsOf(spec.model) ?? []
-  const eligible = chooseCandidates({ deployments, sensitivity: examined.sensitivity, catalogue: deps.catalogue })
-  if (eligible.length === 0 || examined.mayBeBlocked) {
-    // A class that the caller asked for stays when the detector is back.
-    const isFinal = spec.sensitivity === 'restricted' && eligible.length === 0
-    return isFinal ? refuse(examined, recordOf([])) : putOffOrRefuse(examined, recordOf([]))
+  const { sensitivity, asWritten } = examined
+  const nowMs = deps.now()
+  const job = { seed: id, spec, sensitivity, bodyJson: asWritten }
+  const request = describeRequest(job, deps.spending.tokens, nowMs)
+  const { routing, refused } = chooseDeployments(request, examined, spec.sensitivity, deps)
+  if (refused) return { ...refused, record: recordOf([]) }
+
+  const { prompt, wish } = request
+  const eligible = toCandidates(spec.model, routing.candidates)
+  const recallKey = deps.recall && recallKeyOf(spec, examined, deps.recall)
+  const answer = deps.recall && recallKey !== null ? await recallAnswer(recallKey, spec, deps.recall) : null
+  if (answer) {
+    // Nothing is called, so nothing is held.
+    const facts = { spec, examined, candidates: eligible, allowance: undefined, promptTokens: null }
+    return { kind: 'recall', answer, ...route({ ...facts, record: recordOf(eligible) }, deps.catalogue) }
   }
 
-  const priced = { id, spec, bodyJson: examined.asWritten, candidates: eligible }
-  const hold = await holdMoney(priced, deps.spending, deps.now())
+  const hold = await holdMoney({ id, spec, prompt, wish, candidates: eligible }, deps.spending, nowMs)
   if (hold.kind === 'refused') {
     return { kind: 'reject', code: 'budget_exceeded', message: describeRefusal(hold.refusal), record: recordOf([]) }
   }
   const { candidates, allowance } = hold
   const record = recordOf(candidates, allowance?.reserved)
-  return { kind: 'route', ...route({ spec, examined, candidates, allowance, record }, deps.catalogue) }
+  if (hasTokenLimit(routing)) prompt.count()
+  deps.signals.chose(candidates[0]?.deployment ?? '')
+  return {
+    kind: 'route',
+    recallKey,
+    ...route({ spec, examined, candidates, allowance, promptTokens: prompt.counted, record }, deps.catalogue),
+  }
 }
 
-function putOffOrRefuse(examined: Examined, record: Refused['record']): Decision {
-  const { failedDetector } = examined
-  if (failedDetector === null) return refuse(examined, record)
-  const message = `The detector ${failedDetector} is away, and nothing goes unexamined where its findings decide.`
-  return { kind: 'wait', code: 'detector_unavailable', message, record }
-}
-
-function refuse({ sensitivity, reason }: Examined, record: Refused['record']): Decision {
-  const message = `No deployment of this model may see a ${sensitivity} job (${reason}).`
-  return { kind: 'reject', code: 'no_eligible_deployment', message, record }
+function hasTokenLimit({ candidates }: Routing): boolean {
+  return candidates.some(({ deployment }) => deployment.limits.tokensPerMinute !== null)
 }
 
 function route(
@@ -85,15 +100,17 @@ function route(
     examined: Examined
     candidates: readonly Candidate[]
     allowance: Allowance | undefined
+    promptTokens: number | null
     record: RouteDecision['record']
   },
   catalogue: Catalogue,
 ): RouteDecision {
-  const { spec, examined, candidates, allowance, record } = facts
+  const { spec, examined, candidates, allowance, promptTokens, record } = facts
   const { sensitivity, reason, asWritten, maskedJson, vault } = examined
   const isChanged = isMasked(examined, candidates, catalogue)
   const masked = vault.size > 0 && isChanged
   const { endpoint, surface, stream, includeUsage, model } = spec
+  const asked = catalogue.modelOf(model)
   const plan: DispatchPlan = {
     endpoint,
     surface,
@@ -103,6 +120,9 @@ function route(
     masked,
     candidates,
     ...(allowance && { allowance }),
+    ...(promptTokens !== null && { promptTokens }),
+    ...(asked?.onOutage === 'wait' && { onOutage: 'wait' }),
+    ...(asked?.onCutStream === 'fail' && { onCutStream: 'fail' }),
   }
   const bodyFor = ({ pool }: Candidate) =>
     formFor(sensitivity, catalogue.residencyOf(pool)) === 'masked' ? maskedJson : asWritten
