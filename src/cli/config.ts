@@ -3,10 +3,12 @@ import { configJsonSchema } from '../config/json-schema.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
+import { runCommand } from './client/run-command.ts'
+import type { ImportFlags } from './config/import.ts'
 
-/** Adds `config check` and `config schema`. What they find goes to stdout; a file with problems ends in exit code 1. */
+/** Adds `config check`, `config import` and `config schema`. What they find goes to stdout; a file with problems ends in exit code 1. */
 export function registerConfigCommand(program: Command): void {
-  const config = program.command('config').description('Check the configuration file, or describe its form.')
+  const config = program.command('config').description('Check the configuration file, make one, or describe its form.')
 
   config
     .command('check')
@@ -16,6 +18,20 @@ export function registerConfigCommand(program: Command): void {
     .action(async (file: string | undefined, options: { json?: true }) => {
       await checkConfig(file ?? (process.env.SLUICE_CONFIG || 'sluice.yaml'), options.json === true)
     })
+
+  config
+    .command('import <file>')
+    .description(
+      'Turn the configuration of a LiteLLM proxy into one of Sluice, and say what could not be carried over.',
+    )
+    .option('-o, --out <file>', 'write it there instead of to stdout; a file that is there is left alone')
+    .option('--strict', 'end in 1 where a key could not be carried over')
+    .option('--json', 'print one JSON object: ok, yaml, report, variables, problems')
+    .action((file: string, flags: ImportFlags) =>
+      runCommand({ json: flags.json === true }, async () =>
+        (await import('./config/import.ts')).importConfig(file, flags),
+      ),
+    )
 
   config
     .command('schema')
