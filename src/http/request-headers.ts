@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
+import type { CacheWish } from '../core/answer-cache.ts'
 import { BrokerError } from '../core/errors.ts'
 import { priorities, sensitivities } from '../core/vocabulary.ts'
 import { deadlineField, maxDeadlineSeconds } from './schemas.ts'
@@ -11,9 +12,18 @@ export const jobHeadersSchema = z.object({
   'x-sluice-sensitivity': z.enum(sensitivities).optional().describe('May raise the tenant’s floor, never lower it.'),
   'x-sluice-tags': z.string().max(2_000).optional().describe('`a=b,c=d`: at most 16, for accounting.'),
   'x-sluice-deadline': z.string().optional().describe('Seconds from now, or an RFC 3339 time.'),
+  'cache-control': z
+    .string()
+    .max(1_000)
+    .optional()
+    .describe('`no-cache`: a new answer, which is kept. `no-store`: neither a kept answer nor one to keep.'),
 })
 
-export type JobHeaders = Omit<z.infer<typeof jobHeadersSchema>, 'x-sluice-tags' | 'x-sluice-deadline'> & {
+export type JobHeaders = Omit<
+  z.infer<typeof jobHeadersSchema>,
+  'x-sluice-tags' | 'x-sluice-deadline' | 'cache-control'
+> & {
+  readonly cache?: CacheWish
   readonly tags?: Record<string, string>
   readonly deadlineMs?: number
 }
@@ -29,12 +39,23 @@ export function readJobHeaders(headers: IncomingHttpHeaders, nowMs: number): Job
     const issue = parsed.error.issues[0]
     throw invalid(String(issue?.path[0]), issue?.message ?? 'not allowed')
   }
-  const { 'x-sluice-tags': tags, 'x-sluice-deadline': deadline, ...rest } = parsed.data
+  const { 'x-sluice-tags': tags, 'x-sluice-deadline': deadline, 'cache-control': control, ...rest } = parsed.data
   return {
     ...rest,
+    ...(control !== undefined && readCacheWish(control)),
     ...(tags !== undefined && { tags: readTags(tags) }),
     ...(deadline !== undefined && { deadlineMs: readDeadline(deadline, nowMs) }),
   }
+}
+
+/** Of the directives of RFC 9111 those that a client has a use for here; others are none of our business. */
+function readCacheWish(control: string): { cache?: CacheWish } {
+  const directives = control
+    .toLowerCase()
+    .split(',')
+    .map((directive) => directive.trim())
+  if (directives.includes('no-store')) return { cache: 'off' }
+  return directives.includes('no-cache') ? { cache: 'refresh' } : {}
 }
 
 function readTags(text: string): Record<string, string> {

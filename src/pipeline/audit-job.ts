@@ -1,8 +1,9 @@
-import type { JobId, JobSpec } from '../core/job.ts'
-import type { JobStore, QueueEntry, Queues } from '../core/ports.ts'
+import { firstDeployment, type JobId, type JobSpec } from '../core/job.ts'
+import type { JobStore, QueueEntry, Queues, RouteDecision } from '../core/ports.ts'
 import type { Logger, Telemetry } from '../core/telemetry.ts'
 import { type DecideDeps, type Decision, decide } from './decide-job.ts'
 import { type HandDeps, mayRun } from './hand-to-lane.ts'
+import { answerFrom, followsAnother, recipientOf } from './recall-answer.ts'
 
 export interface AuditDeps extends DecideDeps, HandDeps {
   readonly store: JobStore
@@ -31,7 +32,12 @@ export function auditJob(entry: QueueEntry, deps: AuditDeps): Promise<void> {
     const { traceparent } = span
     if (start.kind === 'routed') {
       if (!(await mayRun(entry.id, start.spec, deps))) return
-      await deps.queues.addToLane(start.lane, { id: entry.id, hop: start.hop, traceparent })
+      await deps.queues.addToLane(start.lane, {
+        id: entry.id,
+        hop: start.hop,
+        deployment: start.deployment,
+        traceparent,
+      })
       return
     }
     if (start.audits > maxAudits) {
@@ -41,12 +47,21 @@ export function auditJob(entry: QueueEntry, deps: AuditDeps): Promise<void> {
     }
     const decision = await decide(entry.id, start.spec, start.bodyJson, deps)
     span.set('sluice.sensitivity', decision.record.sensitivity)
-    if (decision.kind === 'route') {
+    if (decision.kind === 'recall') {
+      await deps.store.route(entry.id, decision)
+      await answerFrom(recipientOf(entry.id, start.spec, decision), decision.answer, 'hit', deps.store)
+    } else if (decision.kind === 'route') {
+      // Stored before it follows another job: whoever takes that one down must find it waiting.
+      if (decision.recallKey !== null) await deps.store.route(entry.id, decision)
+      if (await followsAnother(decision.recallKey, entry.id, start.spec, deps.recall)) return
       const isFree = await mayRun(entry.id, start.spec, deps)
       // The hand-over leaves with the decision and Redis keeps their order. An entry whose job did not get here, because
       // it was cancelled meanwhile, is dropped by the dispatcher.
       const stored = deps.store.route(entry.id, decision)
-      const added = isFree ? deps.queues.addToLane(decision.lane, { id: entry.id, hop: 1, traceparent }) : null
+      const deployment = firstDeployment(decision.plan)
+      const added = isFree
+        ? deps.queues.addToLane(decision.lane, { id: entry.id, hop: 1, deployment, traceparent })
+        : null
       await Promise.all([stored, added])
     } else if (decision.kind === 'wait' && start.audits < maxAudits) {
       await putOff(entry.id, start.spec, start.audits, traceparent, deps)
@@ -68,7 +83,7 @@ function putOff(
   return deps.queues.addToIntake({ id, priority, sensitivity, turn: audits, delayMs, traceparent })
 }
 
-async function reject(id: JobId, decision: Exclude<Decision, { kind: 'route' }>, deps: AuditDeps): Promise<void> {
+async function reject(id: JobId, decision: Exclude<Decision, RouteDecision>, deps: AuditDeps): Promise<void> {
   const { code, message, record } = decision
   deps.log.info({ job: id, sensitivity: record.sensitivity, code }, 'job rejected')
   await deps.store.end(id, 'reject', { error: { code, message }, decision: { ...record, job: id } })

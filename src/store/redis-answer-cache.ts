@@ -1,0 +1,158 @@
+import type { Redis } from 'ioredis'
+import type { AnswerCache, CachedAnswer, Flights } from '../core/answer-cache.ts'
+import type { JobId } from '../core/job.ts'
+import { keys } from './keys.ts'
+import { translateRedisErrors } from './redis-errors.ts'
+import { defineScripts, type RunScript } from './scripts.ts'
+import type { Sealer } from './sealing.ts'
+
+/**
+ * KEYS answer index sizes total · ARGV key answer ttl now max
+ *
+ * The oldest answers go when there is no room. In a Redis that evicts, index and sizes may go too: then the server's own
+ * limit is what bounds the cache.
+ */
+const keep = `
+local call = redis.call
+local key, now, most = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+local function forget(each)
+  local size = tonumber(call('HGET', KEYS[3], each) or 0)
+  call('HDEL', KEYS[3], each)
+  call('ZREM', KEYS[2], each)
+  return call('DECRBY', KEYS[4], size)
+end
+forget(key)
+for _, expired in ipairs(call('ZRANGEBYSCORE', KEYS[2], 0, now, 'LIMIT', 0, 100)) do forget(expired) end
+local size = #ARGV[2]
+if size > most then return 0 end
+call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+call('ZADD', KEYS[2], now + tonumber(ARGV[3]), key)
+call('HSET', KEYS[3], key, size)
+local total = call('INCRBY', KEYS[4], size)
+while total > most do
+  local oldest = call('ZRANGE', KEYS[2], 0, 0)[1]
+  if not oldest then break end
+  call('DEL', '${keys.cachedAnswer('')}' .. oldest)
+  total = forget(oldest)
+end
+return 1
+`
+
+/** Answers in a Redis that may be another one than that of the queues, sealed as results are not: it may stand elsewhere. */
+export class RedisAnswerCache implements AnswerCache {
+  readonly #redis: Redis
+  readonly #sealer: Sealer
+  readonly #maxBytes: number
+  readonly #run: RunScript<'keep'>
+
+  constructor(options: { redis: Redis; sealer: Sealer; maxBytes: number }) {
+    this.#redis = options.redis
+    this.#sealer = options.sealer
+    this.#maxBytes = options.maxBytes
+    this.#run = defineScripts(options.redis, 'cache', { keep })
+  }
+
+  async find(key: string): Promise<CachedAnswer | null> {
+    const sealed = await translateRedisErrors(this.#redis.get(keys.cachedAnswer(key)))
+    if (sealed === null) return null
+    return JSON.parse(this.#sealer.open(sealed, contextOf(key))) as CachedAnswer
+  }
+
+  async keep(key: string, answer: CachedAnswer, ttlMs: number): Promise<void> {
+    const sealed = this.#sealer.seal(JSON.stringify(answer), contextOf(key))
+    await this.#run(
+      'keep',
+      [keys.cachedAnswer(key), keys.cacheIndex, keys.cacheSizes, keys.cacheBytes],
+      [key, sealed, ttlMs, Date.now(), this.#maxBytes],
+    )
+  }
+}
+
+function contextOf(key: string): { job: string; field: string } {
+  return { job: key, field: 'cached' }
+}
+
+/** KEYS leader followers leading untaken · ARGV key job ttl mayFollow */
+const join = `
+local call = redis.call
+local leader = call('GET', KEYS[1])
+if leader and leader ~= ARGV[2] then
+  if ARGV[4] == '' then return 2 end
+  if not call('LPOS', KEYS[2], ARGV[2]) then call('RPUSH', KEYS[2], ARGV[2]) end
+  if call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then call('PEXPIRE', KEYS[2], ARGV[3]) end
+  -- It has no queue entry on purpose.
+  call('ZREM', KEYS[4], ARGV[2])
+  return 0
+end
+call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+call('HSET', KEYS[3], ARGV[2], ARGV[1])
+return 1
+`
+
+/** KEYS leader followers leading · ARGV leader follower… */
+const landed = `
+local call = redis.call
+for index = 2, #ARGV do call('LREM', KEYS[2], 0, ARGV[index]) end
+local rest = call('LRANGE', KEYS[2], 0, -1)
+if #rest == 0 then
+  if call('GET', KEYS[1]) == ARGV[1] then call('DEL', KEYS[1]) end
+  call('HDEL', KEYS[3], ARGV[1])
+end
+return rest
+`
+
+/** KEYS leader followers leading · ARGV key leader next ttl */
+const succeed = `
+local call = redis.call
+call('HDEL', KEYS[3], ARGV[2])
+call('LREM', KEYS[2], 0, ARGV[3])
+if call('GET', KEYS[1]) == ARGV[2] then
+  call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  call('HSET', KEYS[3], ARGV[3], ARGV[1])
+end
+return 1
+`
+
+/** Flights on the Redis of the queues; `core/answer-cache.ts` says what each method promises. */
+export class RedisFlights implements Flights {
+  readonly #redis: Redis
+  readonly #run: RunScript<'join' | 'landed' | 'succeed'>
+
+  constructor(redis: Redis) {
+    this.#redis = redis
+    this.#run = defineScripts(redis, 'flight', { join, landed, succeed })
+  }
+
+  async join(
+    job: JobId,
+    { key, ttlMs, mayFollow }: { key: string; ttlMs: number; mayFollow: boolean },
+  ): Promise<'leads' | 'follows' | 'apart'> {
+    const args = [key, job, ttlMs, mayFollow ? '1' : '']
+    const place = (await this.#run('join', [...flightKeys(key), keys.untaken], args)) as 0 | 1 | 2
+    return (['follows', 'leads', 'apart'] as const)[place]
+  }
+
+  async leading(jobs: readonly JobId[]): Promise<{ job: JobId; key: string; followers: readonly JobId[] }[]> {
+    if (jobs.length === 0) return []
+    const found = await translateRedisErrors(this.#redis.hmget(keys.flightLeaders, ...jobs))
+    const flights = jobs.flatMap((job, index) => (found[index] ? [{ job, key: found[index] }] : []))
+    return Promise.all(
+      flights.map(async ({ job, key }) => {
+        const followers = await translateRedisErrors(this.#redis.lrange(keys.flightFollowers(key), 0, -1))
+        return { job, key, followers: followers as JobId[] }
+      }),
+    )
+  }
+
+  async landed(key: string, leader: JobId, followers: readonly JobId[]): Promise<readonly JobId[]> {
+    return (await this.#run('landed', flightKeys(key), [leader, ...followers])) as JobId[]
+  }
+
+  async succeed(key: string, leader: JobId, next: JobId, ttlMs: number): Promise<void> {
+    await this.#run('succeed', flightKeys(key), [key, leader, next, ttlMs])
+  }
+}
+
+function flightKeys(key: string): string[] {
+  return [keys.flightLeader(key), keys.flightFollowers(key), keys.flightLeaders]
+}
