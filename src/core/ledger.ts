@@ -54,6 +54,10 @@ export function toAuditFacts({ id, record }: StreamedRecord, owner: JobOwner | n
       facts: { ...whose, attempt: attemptId, class: sensitivity, deployment, pool, outcome, status, cost },
     }
   }
+  if (record.kind === 'action') {
+    const { action, by, byKey, run } = record
+    return { ...place, facts: { ...whose, action, by, by_key: byKey, run } }
+  }
   if (record.kind === 'answer') {
     const { found, policy } = record
     return { ...place, facts: { ...whose, found, policy } }

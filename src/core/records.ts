@@ -11,7 +11,7 @@ import type { Sensitivity } from './vocabulary.ts'
  * same atomic step as the change that they tell of, so none is lost and none is told twice. They hold no content and no
  * name of a caller: dispatchers write them, and the recorder adds whose they are.
  */
-export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord | AnswerRecord
+export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord | AnswerRecord | ActionRecord
 
 /** An auditor's decision. */
 export interface DecisionRecord {
@@ -68,4 +68,18 @@ export interface AnswerRecord {
   readonly found: MaskedCounts
   /** What the tenant's policy did about it. */
   readonly policy: AnswerPolicy
+}
+
+/** Somebody's decision about a dead letter. */
+export interface ActionRecord {
+  readonly kind: 'action'
+  /** The dead letter. */
+  readonly job: JobId
+  readonly atMs: number
+  readonly action: 'replay' | 'discard'
+  readonly by: 'operator' | 'tenant'
+  /** Public id of the tenant's key; null for the operator. */
+  readonly byKey: string | null
+  /** The job that runs it again; null for a discard. */
+  readonly run: JobId | null
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import type { CachedAnswer, CacheWish } from '../core/answer-cache.ts'
 import type { RateLimits } from '../core/budget.ts'
 import { BrokerError } from '../core/errors.ts'
-import { createJobId, type JobId, type JobSpec, type Surface } from '../core/job.ts'
+import { createJobId, firstDeployment, type JobId, type JobSpec, type Surface } from '../core/job.ts'
 import type { JobStore, Queues, RouteDecision, Watcher } from '../core/ports.ts'
 import { describeRateRefusal, type RateLimiter } from '../core/rate-limit.ts'
+import type { ActionRecord } from '../core/records.ts'
 import type { Catalogue } from '../core/routing.ts'
 import { stricter } from '../core/sensitivity.ts'
 import type { Metrics, Tracing } from '../core/telemetry.ts'
@@ -11,6 +13,7 @@ import { mayUse, type Tenant } from '../core/tenant.ts'
 import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
 import { type DecideDeps, decide } from './decide-job.ts'
 import { type HandDeps, handOn, mayRun } from './hand-to-lane.ts'
+import { answerFrom, followsAnother, recipientOf } from './recall-answer.ts'
 
 export interface AcceptRequest {
   readonly tenant: Tenant
@@ -29,11 +32,20 @@ export interface AcceptRequest {
   readonly tags?: Record<string, string> | undefined
   readonly webhook?: { url: string; events?: string[] | undefined } | undefined
   readonly idempotencyKey?: string | undefined
+  /** Whether an answer that was given before will do; unset: if there is one. */
+  readonly cache?: CacheWish | undefined
   readonly traceparent?: string | undefined
+  /** Set for a run of a dead letter: the place in its chain, and who asked for it. There is one run for each. */
+  readonly replay?: Replay | undefined
   /** Who waits for the answer, when somebody does. */
   readonly watcher?: Watcher
   /** Called with the job's id before it is stored, so that a waiting reader can be in place before the first event. */
   readonly onId?: (id: JobId) => void
+}
+
+export interface Replay {
+  readonly of: NonNullable<JobSpec['replayOf']>
+  readonly by: Pick<ActionRecord, 'by' | 'byKey'>
 }
 
 export interface AcceptDeps extends DecideDeps, HandDeps {
@@ -90,21 +102,29 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
     bodyJson: request.bodyJson,
     ...(request.watcher && { watcher: request.watcher }),
     ...(audited && { decision: audited.decision }),
+    ...(request.replay && { replay: { record: describeReplay(request.replay, id, deps.now()) } }),
   }
 
-  if (request.idempotencyKey === undefined) {
+  if (request.idempotencyKey === undefined && !request.replay) {
     request.onId?.(id)
     // All leaves in one packet and Redis keeps the order. Should the rest get lost, the courier finds the job.
-    await Promise.all([deps.store.create(job), sendOn(id, spec, audited, deps)])
+    const created = deps.store.create(job)
+    await Promise.all([created, sendOn(id, spec, audited, deps, created)])
     deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
     return { id, spec, created: true, isRejected }
   }
 
-  const idempotency = { key: request.idempotencyKey, fingerprint: fingerprintOf(request) }
-  const result = await deps.store.create({ ...job, idempotency })
-  if (result.kind === 'exists') {
+  const { idempotencyKey: key } = request
+  const idempotency = key === undefined ? undefined : { key, fingerprint: fingerprintOf(request) }
+  const result = await deps.store.create({ ...job, ...(idempotency && { idempotency }) })
+  if (result.kind === 'gone') {
     await letGo(id, spec, audited, deps)
-    return attach(result.id, result.fingerprint, idempotency.fingerprint, request, deps)
+    throw new BrokerError('job_not_replayable', 'The dead letter has expired or was discarded.', { param: 'id' })
+  }
+  // A connection that broke before the answer came has created it already, under this very id.
+  if (result.kind === 'exists' && result.id !== id) {
+    await letGo(id, spec, audited, deps)
+    return attach(result.id, result.fingerprint, idempotency?.fingerprint ?? '', request, deps)
   }
   request.onId?.(id)
   await sendOn(id, spec, audited, deps)
@@ -114,8 +134,12 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
 
 interface Audited {
   readonly decision: RouteDecision
-  /** Whether it may enter its lane; else it waits for another job of its tenant to end. */
-  readonly mayRun: boolean
+  /** An answer that was given before. */
+  readonly answer: CachedAnswer | null
+  /** Under which its answer will be kept, or is being worked on already; null where it will not. */
+  readonly recallKey: string | null
+  /** Whether it may enter its lane; else it waits for another job of its tenant to end. Null: to be asked. */
+  readonly mayRun: boolean | null
   readonly traceparent: string | undefined
 }
 
@@ -129,9 +153,14 @@ async function auditOnArrival(
   if (!deps.auditsOnArrival || spec.priority !== 'interactive') return { audited: null, isRejected: false }
   return deps.tracing.span('audit job', { parent: spec.traceparent }, async ({ traceparent }) => {
     const decision = await decide(id, spec, bodyJson, deps)
+    if (decision.kind === 'recall') {
+      const { answer } = decision
+      return { audited: { decision, answer, recallKey: null, mayRun: null, traceparent }, isRejected: false }
+    }
     if (decision.kind !== 'route') return { audited: null, isRejected: decision.kind === 'reject' }
-    const audited = { decision, mayRun: await mayRun(id, spec, deps), traceparent }
-    return { audited, isRejected: false }
+    const { recallKey } = decision
+    const isFree = recallKey === null ? await mayRun(id, spec, deps) : null
+    return { audited: { decision, answer: null, recallKey, mayRun: isFree, traceparent }, isRejected: false }
   })
 }
 
@@ -160,12 +189,24 @@ async function admitToMinute(id: JobId, spec: JobSpec, bodyJson: string, deps: A
   })
 }
 
-/** Puts the job on its way: to an auditor, or, audited already, to its lane. */
-function sendOn(id: JobId, spec: JobSpec, audited: Audited | null, deps: AcceptDeps): Promise<void> {
+/** Puts the job on its way: to an auditor, or, audited already, to its lane, or straight to its end. */
+async function sendOn(
+  id: JobId,
+  spec: JobSpec,
+  audited: Audited | null,
+  deps: AcceptDeps,
+  created: Promise<unknown> = Promise.resolve(),
+): Promise<void> {
   const { priority, sensitivity, traceparent } = spec
-  if (audited && !audited.mayRun) return Promise.resolve()
-  if (audited) return deps.queues.addToLane(audited.decision.lane, { id, hop: 1, traceparent: audited.traceparent })
-  return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
+  if (!audited) return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
+  const { decision, answer, recallKey } = audited
+  // What ends the job, or takes it down from behind another one, must find it stored.
+  if (answer || recallKey !== null) await created
+  if (answer) return void (await answerFrom(recipientOf(id, spec, decision), answer, 'hit', deps.store))
+  if (await followsAnother(recallKey, id, spec, deps.recall)) return
+  if (!(audited.mayRun ?? (await mayRun(id, spec, deps)))) return
+  const deployment = firstDeployment(decision.plan)
+  return deps.queues.addToLane(decision.lane, { id, hop: 1, deployment, traceparent: audited.traceparent })
 }
 
 function admit(request: AcceptRequest, deps: AcceptDeps): void {
@@ -209,7 +250,13 @@ function describeJob(request: AcceptRequest, deps: AcceptDeps): JobSpec {
       webhook: { url: request.webhook.url, ...(request.webhook.events && { events: request.webhook.events }) },
     }),
     ...(request.traceparent && { traceparent: request.traceparent }),
+    ...(request.cache && { cache: request.cache }),
+    ...(request.replay && { replayOf: request.replay.of }),
   }
+}
+
+function describeReplay({ of, by }: Replay, run: JobId, atMs: number): ActionRecord {
+  return { kind: 'action', job: of.previous, atMs, action: 'replay', ...by, run }
 }
 
 /** The same request sent again with its key is the same job; its first attempt may have died before the queue. */
@@ -224,7 +271,10 @@ async function attach(
     throw new BrokerError('idempotency_key_reused', undefined, { param: 'Idempotency-Key' })
   }
   const record = await deps.store.read(id)
-  if (record === null) throw new BrokerError('job_not_found', 'The job of this Idempotency-Key has expired.')
+  if (record === null) {
+    if (request.replay) throw new BrokerError('job_not_replayable', `It was replayed as ${id}, which has expired.`)
+    throw new BrokerError('job_not_found', 'The job of this Idempotency-Key has expired.')
+  }
   request.onId?.(id)
   const { priority, sensitivity, traceparent } = record.spec
   if (record.stage === 'intake') await deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
