@@ -3,10 +3,14 @@ import { version } from '../version.ts'
 import { registerAuditCommand } from './audit.ts'
 import { registerChatCommand } from './chat.ts'
 import { registerConfigCommand } from './config.ts'
+import { registerDeadLettersCommand } from './dead-letters.ts'
 import { registerDoctorCommand } from './doctor.ts'
 import { registerJobsCommand } from './jobs.ts'
+import { registerLanesCommand } from './lanes.ts'
 import { registerMaskCommand } from './mask.ts'
+import { registerNodesCommand } from './nodes.ts'
 import { registerRoleCommands } from './roles.ts'
+import { registerRouteCommand } from './route.ts'
 import { registerSubmitCommand } from './submit.ts'
 import { registerUpCommand } from './up.ts'
 import { registerUsageCommand } from './usage.ts'
@@ -23,7 +27,11 @@ export async function main(args: readonly string[]): Promise<void> {
   registerSubmitCommand(program)
   registerChatCommand(program)
   registerJobsCommand(program)
+  registerDeadLettersCommand(program)
+  registerNodesCommand(program)
+  registerLanesCommand(program)
   registerMaskCommand(program)
+  registerRouteCommand(program)
   registerUsageCommand(program)
   registerAuditCommand(program)
   registerConfigCommand(program)

@@ -9,6 +9,13 @@ interface RoleFlags {
   readonly healthPort?: number
 }
 
+interface DispatcherFlags extends RoleFlags {
+  readonly pool: string
+  readonly concurrency?: number
+  readonly broker?: string
+  readonly insecure?: boolean
+}
+
 /** `sluice api | auditor | dispatcher | courier`: one role in a process of its own. */
 export function registerRoleCommands(program: Command): void {
   configFileOption(program.command('api').description('Serve the HTTP API.')).action(async (flags: RoleFlags) => {
@@ -30,7 +37,10 @@ export function registerRoleCommands(program: Command): void {
   workerCommand(program, 'dispatcher', 'Take jobs from the lanes of one pool and call its deployments.')
     .requiredOption('--pool <name>', 'the pool whose lanes to take from')
     .option('--concurrency <n>', 'jobs at once; default: the sum over the pool’s deployments', parsePositiveInteger)
-    .action(async (flags: RoleFlags & { pool: string; concurrency?: number }) => {
+    .option('--broker <url>', 'work over HTTPS alone, without Redis: the API’s URL; the token is in SLUICE_NODE_TOKEN')
+    .option('--insecure', 'take a --broker that is http:// and not on this machine')
+    .action(async (flags: DispatcherFlags, command: Command) => {
+      if (flags.broker !== undefined) return runRemoteDispatcher(flags, flags.broker, command)
       const { startDispatcher } = await import('../compose/dispatcher.ts')
       await run({
         ...workerOptions('dispatcher', flags),
@@ -44,6 +54,15 @@ export function registerRoleCommands(program: Command): void {
     const { startCourier } = await import('../compose/courier.ts')
     await run({ ...workerOptions('courier', flags), holdsVaultKey: true, start: startCourier })
   })
+}
+
+async function runRemoteDispatcher(flags: DispatcherFlags, broker: string, command: Command): Promise<void> {
+  const { runNode } = await import('../process/run-node.ts')
+  const { pool, concurrency, node, healthPort } = flags
+  // Most such nodes have no file: what their pool serves they learn from the broker.
+  const isFileWanted = command.getOptionValueSource('config') === 'cli' || process.env.SLUICE_CONFIG !== undefined
+  const configFile = isFileWanted ? flags.config : undefined
+  await runNode({ ...{ broker, pool, concurrency, node, healthPort, configFile }, isInsecure: flags.insecure === true })
 }
 
 /** Loaded when it is wanted: it takes most of a second, which other commands should not. */

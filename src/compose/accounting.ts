@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts'
 import { deriveChainKey } from '../core/audit-chain.ts'
 import { budgetsFor } from '../core/budget.ts'
 import type { JobStore, Queues } from '../core/ports.ts'
+import type { RecordObserver } from '../core/record-archive.ts'
 import { handOn } from '../pipeline/hand-to-lane.ts'
 import { alertWebhookId } from '../pipeline/notify-budget.ts'
 import { reconcileAccounts } from '../pipeline/reconcile-accounts.ts'
@@ -45,7 +46,14 @@ function recorderLeaseOf({ leases }: Pick<Config, 'leases'>): number {
 /** The part of the courier that counts: ledger, audit trail, budgets, limits. */
 export function startAccounting(
   runtime: Runtime,
-  deps: { redis: Redis; store: JobStore; queues: Queues; webhooks: WebhookQueue; vaultKey: Buffer },
+  deps: {
+    redis: Redis
+    store: JobStore
+    queues: Queues
+    webhooks: WebhookQueue
+    vaultKey: Buffer
+    observers: readonly RecordObserver[]
+  },
 ): Accounting {
   const { config, log, node } = runtime
   const { redis, store, queues, webhooks } = deps
@@ -80,6 +88,7 @@ export function startAccounting(
         if (concurrency !== undefined) await handOn(await permits.release(job, nowMs), { store, queues })
       },
     },
+    observers: deps.observers,
     log,
     holder: `${node}-${randomUUID()}`,
     now: Date.now,

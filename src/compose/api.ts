@@ -1,23 +1,32 @@
+import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
 import { FileArchiveReader } from '../archive/archive-reader.ts'
+import type { Config } from '../config/schema.ts'
 import { BrokerError } from '../core/errors.ts'
+import type { JobStore } from '../core/ports.ts'
 import { EventHub } from '../delivery/event-hub.ts'
 import { createUrlGuard, UrlGuardError } from '../delivery/url-guard.ts'
 import { AdminKey } from '../http/admin-key.ts'
 import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
+import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
 import { RedisRecordTail } from '../store/record-stream.ts'
 import { untilReady } from '../store/redis.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
+import { RedisGates } from '../store/redis-gates.ts'
 import { RedisRateLimiter } from '../store/redis-limits.ts'
+import { RedisNodeRegistry } from '../store/redis-nodes.ts'
 import { RedisUsageReader } from '../store/usage-rollups.ts'
 import { version } from '../version.ts'
 import { rateLimitsOf } from './budgets.ts'
+import { createDeadLetterDeps, tenantOf } from './dead-letters.ts'
 import { createJudging, type Judging } from './judging.ts'
+import { createLaneReader } from './lanes.ts'
+import { createNodeGateway } from './node-gateway.ts'
 import { connect, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
 
 /** How stale the number of open jobs may be that admission goes by, in milliseconds. */
@@ -44,41 +53,37 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   // Nobody is told that this process is ready while its first commands would be refused.
   await untilReady(redis)
 
-  let openJobs = 0
-  const refreshOpenJobs = async () => {
-    openJobs = await store.countOpen().catch(() => openJobs)
-  }
-  const refresh = setInterval(() => void refreshOpenJobs(), openJobsRefreshMs)
-  const queueNames = [
-    ...intakeQueues(),
-    ...Object.entries(config.pools).flatMap(([pool, { residency }]) => laneQueues(pool, residency)),
-  ].map(({ name }) => name)
-  telemetry.observeLaneDepths(() => queues.depths(queueNames))
+  const openJobs = countOpenJobs(store)
+  telemetry.observeLaneDepths(() => queues.depths(queueNamesOf(config)))
 
   const checkReady = async () => {
     await translateRedisErrors(redis.ping())
   }
   const judging = createJudging(runtime, redis)
   const limits = rateLimitsOf(config)
+  const accept: AcceptDeps = {
+    store,
+    queues,
+    ...judging,
+    limiter: new RedisRateLimiter(redis),
+    rateLimitsOf: (tenant) => limits.get(tenant) ?? null,
+    metrics: telemetry.metrics,
+    openJobs: openJobs.count,
+    maxOpenJobs: config.server.max_open_jobs,
+    defaultDeadlineMs: config.deadlines,
+    checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
+    tracing: telemetry.tracing,
+    auditsOnArrival: runtime.shared !== undefined,
+  }
+  const gateway = await createNodeGateway(runtime)
   const app = await buildApp(
     {
-      accept: {
-        store,
-        queues,
-        ...judging,
-        limiter: new RedisRateLimiter(redis),
-        rateLimitsOf: (tenant) => limits.get(tenant) ?? null,
-        metrics: telemetry.metrics,
-        openJobs: () => openJobs,
-        maxOpenJobs: config.server.max_open_jobs,
-        defaultDeadlineMs: config.deadlines,
-        checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
-        tracing: telemetry.tracing,
-        auditsOnArrival: runtime.shared !== undefined,
-      },
+      accept,
       store,
       auditing: judging.auditing,
-      admin: createAdmin(runtime, redis, judging),
+      admin: createAdmin(runtime, { redis, queues, judging }),
+      deadLetters: createDeadLetterDeps(config, redis, accept),
+      nodes: gateway?.http,
       hub,
       keyRing: createKeyRing(runtime),
       telemetry,
@@ -98,11 +103,13 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     url,
     checkReady,
     async stop(graceMs) {
-      clearInterval(refresh)
+      openJobs.stop()
+      await gateway?.farewell()
       // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
       const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
       await app.close()
       clearTimeout(cut)
+      await gateway?.close()
       await queues.close()
       await judging.close()
       subscriber.disconnect()
@@ -111,20 +118,43 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   }
 }
 
-function createAdmin({ adminKey, config }: Runtime, redis: Redis, judging: Judging): AdminDeps {
+/** How many jobs are open, as of a moment ago. */
+function countOpenJobs(store: Pick<JobStore, 'countOpen'>): { count(): number; stop(): void } {
+  let open = 0
+  const refresh = async () => {
+    open = await store.countOpen().catch(() => open)
+  }
+  const timer = setInterval(() => void refresh(), openJobsRefreshMs)
+  return { count: () => open, stop: () => clearInterval(timer) }
+}
+
+function queueNamesOf({ pools }: Config): string[] {
+  const lanes = Object.entries(pools).flatMap(([pool, { residency }]) => laneQueues(pool, residency))
+  return [...intakeQueues(), ...lanes].map(({ name }) => name)
+}
+
+function createAdmin(
+  { adminKey, config }: Runtime,
+  { redis, queues, judging }: { redis: Redis; queues: BullmqQueues; judging: Judging },
+): AdminDeps {
+  const nodes = new RedisNodeRegistry(redis, Object.keys(config.pools))
   return {
     adminKey: adminKey === null ? null : new AdminKey(adminKey),
     usage: new RedisUsageReader(redis),
     budgets: judging.budgetStates,
+    route: judging,
     archive: new FileArchiveReader(resolve(config.data_dir)),
     tail: new RedisRecordTail(redis),
+    nodes,
+    lanes: createLaneReader(config, { queues, nodes, gates: new RedisGates(redis) }),
   }
 }
 
 function createKeyRing({ config }: Runtime): KeyRing {
   const keyRing = new KeyRing()
-  for (const [name, { keys, sensitivity, models, webhook_secret }] of Object.entries(config.tenants)) {
-    const tenant = { name, sensitivity, models, hasWebhookSecret: webhook_secret !== undefined }
+  for (const [name, { keys }] of Object.entries(config.tenants)) {
+    const tenant = tenantOf(config, name)
+    assert.ok(tenant)
     for (const { name: keyName, key } of keys) keyRing.add({ key: key.reveal(), name: keyName }, tenant)
   }
   return keyRing

@@ -27,6 +27,7 @@ export async function startAuditor(runtime: Runtime, options: AuditorOptions = {
     blocking: connect(runtime, 'blocking'),
     queues: intakeQueues(),
     concurrency,
+    lookAhead: 0,
     leaseMs: config.leases.duration,
     handle: (entry) => auditJob(entry, deps),
     log,

@@ -1,24 +1,23 @@
+import { poolsOf } from '../core/routing.ts'
 import { nextDeliveryDelayMs } from '../core/webhook-schedule.ts'
 import { createUrlGuard } from '../delivery/url-guard.ts'
 import { createWebhookSender } from '../delivery/webhook-sender.ts'
 import { deliverWebhook } from '../pipeline/deliver-webhook.ts'
 import { expireJobs, requeueStranded } from '../pipeline/expire-jobs.ts'
+import { FlightLander } from '../pipeline/land-flights.ts'
 import { webhookIdOf } from '../pipeline/notify-job.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { startWebhookWorker, WebhookQueue } from '../queue/webhook-queue.ts'
 import { Outbox, type OutboxRow } from '../store/outbox.ts'
+import { RedisSpeeds } from '../store/speeds.ts'
 import { version } from '../version.ts'
 import { startAccounting } from './accounting.ts'
 import { createAuditing } from './auditing.ts'
-import {
-  connect,
-  createCatalogue,
-  createStore,
-  disconnect,
-  type RunningRole,
-  type Runtime,
-  requireVaultKey,
-} from './runtime.ts'
+import { createCatalogue } from './catalogue.ts'
+import { deadLetterObserver } from './dead-letters.ts'
+import { createRecalling } from './recalling.ts'
+import { connect, createStore, disconnect, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import { createShelter } from './shelter.ts'
 
 const housekeepingMs = 2_000
 const trimMs = 60_000
@@ -45,7 +44,18 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
   const secretOf = (tenant: string) => config.tenants[tenant]?.webhook_secret?.reveal()
   const auditing = createAuditing(config, vaultKey.current, log)
   const budgetWebhookOf = (tenant: string) => config.tenants[tenant]?.budget_webhook
-  const accounting = startAccounting(runtime, { redis, store, queues, webhooks, vaultKey: vaultKey.current })
+  const recalling = createRecalling(runtime, redis)
+  const lander =
+    recalling && new FlightLander({ ...recalling, store, queues, poolsOf: (model) => poolsOf(model, catalogue) })
+  const shelter = createShelter(runtime, { redis, store, queues })
+  const accounting = startAccounting(runtime, {
+    redis,
+    store,
+    queues,
+    webhooks,
+    vaultKey: vaultKey.current,
+    observers: [deadLetterObserver(config, redis), new RedisSpeeds(redis), ...(lander ? [lander] : [])],
+  })
   const worker = startWebhookWorker({
     redis,
     concurrency: webhookConcurrency,
@@ -55,27 +65,19 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     log,
   })
 
-  let stopping = false
-  const pump = (async () => {
-    while (!stopping) {
-      try {
-        const row = await outbox.take()
-        if (row) await handOn(row, { webhooks, outbox })
-      } catch (error) {
-        if (!stopping) log.debug({ err: error }, 'the outbox could not be read')
-        await new Promise((resolve) => setTimeout(resolve, 250))
-      }
-    }
-  })()
+  const stopping = new AbortController()
+  const pump = pumpOutbox({ webhooks, outbox }, stopping.signal, log)
   const keepHouse = async () => {
     const nowMs = Date.now()
     await expireJobs({ store, catalogue, metrics: telemetry.metrics, nowMs })
     await requeueStranded({ store, queues, log, nowMs })
     for (const row of await outbox.taken()) await handOn(row, { webhooks, outbox })
+    await shelter(nowMs)
     await accounting.keepBooks()
   }
   const trim = async () => {
-    const keptMs = Math.max(...Object.values(config.deadlines)) + config.retention.results
+    const { results, dead_letters: deadLetters } = config.retention
+    const keptMs = Math.max(...Object.values(config.deadlines)) + Math.max(results, deadLetters)
     await store.trimIndexes(Object.keys(config.tenants), Date.now() - keptMs)
   }
   const every = (periodMs: number, task: () => Promise<void>) =>
@@ -89,17 +91,35 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       await redis.ping()
     },
     async stop(graceMs) {
-      stopping = true
+      stopping.abort()
       for (const stopChore of chores) stopChore()
       blocking.disconnect()
       await Promise.race([pump, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       await accounting.stop()
       await auditing.close()
+      recalling?.close()
       await sender.close()
       await Promise.all([webhooks.close(), queues.close()])
       disconnect(runtime, redis)
     },
+  }
+}
+
+/** Until `stopping` fires, and a moment longer: a read that waits is only ended with its connection. */
+async function pumpOutbox(
+  to: { webhooks: WebhookQueue; outbox: Outbox },
+  stopping: AbortSignal,
+  log: Runtime['log'],
+): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      const row = await to.outbox.take()
+      if (row) await handOn(row, to)
+    } catch (error) {
+      if (!stopping.aborted) log.debug({ err: error }, 'the outbox could not be read')
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
   }
 }
 

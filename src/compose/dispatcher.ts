@@ -1,17 +1,21 @@
-import type { Redis } from 'ioredis'
+import type { Config } from '../config/schema.ts'
 import type { DeploymentConfig } from '../config/schema-models.ts'
 import type { JobId } from '../core/job.ts'
-import type { Provider } from '../core/provider.ts'
-import { dispatchJob, type Upstream } from '../pipeline/dispatch-job.ts'
+import type { QueueEntry } from '../core/ports.ts'
+import { NodeWatch } from '../node/node-watch.ts'
+import type { NodeDeployment } from '../node/watched-deployment.ts'
+import type { DispatchDeps } from '../pipeline/dispatch-deps.ts'
+import { dispatchJob } from '../pipeline/dispatch-job.ts'
+import { BacklogKeeper } from '../pipeline/wake-parked.ts'
 import { createTokenCounter } from '../pricing/token-counter.ts'
-import { createProvider } from '../providers/registry.ts'
-import { BullmqQueues } from '../queue/bullmq-queues.ts'
-import { LaneConsumer } from '../queue/lane-consumer.ts'
-import { laneQueues } from '../queue/lane-names.ts'
-import { channels, keys } from '../store/keys.ts'
-import { connect, createStore, disconnect, presets, type RunningRole, type Runtime } from './runtime.ts'
-import { Semaphore } from './semaphore.ts'
-import { tariffOf } from './tariffs.ts'
+import { priorityOf, sensitivityOf } from '../queue/lane-names.ts'
+import { Turns } from '../queue/turns.ts'
+import { version } from '../version.ts'
+import type { DispatcherLink } from './dispatcher-link.ts'
+import { gatesOf } from './gates.ts'
+import { createRedisLink } from './redis-link.ts'
+import type { RunningRole, Runtime } from './runtime.ts'
+import { providerOf, upstreamOf } from './upstreams.ts'
 
 export interface DispatcherOptions {
   readonly pool: string
@@ -21,119 +25,148 @@ export interface DispatcherOptions {
 
 /** Takes jobs from one pool's lanes and calls the pool's deployments. Needs no vault key. */
 export async function startDispatcher(runtime: Runtime, options: DispatcherOptions): Promise<RunningRole> {
-  const { config, telemetry, log, node } = runtime
-  const pool = config.pools[options.pool]
-  if (!pool) {
-    const known = Object.keys(config.pools).join(', ')
-    throw new Error(`There is no pool "${options.pool}" in the configuration; known: ${known}.`)
-  }
-  const deployments = Object.values(config.models)
-    .flatMap((model) => model.deployments)
-    .filter((deployment) => deployment.pool === options.pool)
-  const upstreams = new Map(deployments.map((deployment) => [deployment.id, createUpstream(deployment)]))
+  requirePool(runtime.config, options.pool)
+  return startLinkedDispatcher(runtime, await createRedisLink(runtime, options.pool), options)
+}
 
-  const redis = connect(runtime, 'worker')
-  await checkRights(redis).catch((error: unknown) => {
-    disconnect(runtime, redis)
-    throw error
-  })
-  const store = createStore({ ...runtime, vaultKey: null }, redis)
-  const queues = new BullmqQueues(redis, runtime.shared?.ring)
+/** The same by whichever way to the broker; with `stop` the link is closed too. */
+export async function startLinkedDispatcher(
+  runtime: LinkedRuntime,
+  link: DispatcherLink,
+  options: DispatcherOptions,
+): Promise<RunningRole> {
+  const { config } = runtime
+  const { residency } = requirePool(config, options.pool)
+  const work = prepareWork(runtime, link, options.pool)
+  const { watch, keeper } = work
+  // Some servers say how many calls they work on at once.
+  await watch.look()
+  const slots = () => options.concurrency ?? watch.slots()
+  const turns = new Turns({ slots, maxWaitMs: config.nodes.max_wait, places: watch.places(), now: Date.now })
   const running = new Map<JobId, AbortController>()
-  const policy = {
-    maxAttempts: config.retry.max_attempts,
-    baseDelayMs: config.retry.base_delay,
-    maxDelayMs: config.retry.max_delay,
+
+  async function handle(entry: QueueEntry, leaseLost: AbortSignal, begin: () => void): Promise<void> {
+    const { id, deployment, queue } = entry
+    const turn = await turns.take({ deployment, priority: priorityOf(queue) }, leaseLost)
+    // Handed back, or lost, before its turn came.
+    if (!turn) return
+    const stop = new AbortController()
+    leaseLost.addEventListener('abort', () => stop.abort(), { once: true })
+    running.set(id, stop)
+    try {
+      begin()
+      await dispatchJob(entry, stop.signal, work.deps)
+    } finally {
+      if (running.get(id) === stop) running.delete(id)
+      turn.end()
+      keeper.freed(deployment)
+    }
   }
-  const deps = {
-    store,
-    queues,
-    telemetry,
-    log,
-    pool: options.pool,
-    node,
-    policy,
-    random: Math.random,
-    upstreamOf: (id: string) => upstreams.get(id) ?? null,
-    tokens: createTokenCounter(),
-  }
-  const consumer = new LaneConsumer({
-    redis,
-    blocking: connect(runtime, 'blocking'),
-    queues: laneQueues(options.pool, pool.residency),
-    concurrency: options.concurrency ?? Math.max(1, sum(deployments.map(({ concurrency }) => concurrency))),
-    leaseMs: config.leases.duration,
-    handle: async (entry, leaseLost) => {
-      const stop = new AbortController()
-      leaseLost.addEventListener('abort', () => stop.abort(), { once: true })
-      running.set(entry.id, stop)
-      try {
-        await dispatchJob(entry, stop.signal, deps)
-      } finally {
-        if (running.get(entry.id) === stop) running.delete(entry.id)
-      }
-    },
-    log,
-  })
-  const stops = connect(runtime, 'subscriber')
-  stops.on('message', (_channel: string, id: string) => running.get(id as JobId)?.abort())
-  await stops.subscribe(channels.node(node))
+
+  const lookAhead = residency === 'onprem' ? config.nodes.look_ahead : 0
+  const consumer = link.consume({ concurrency: slots(), lookAhead, handle })
+  const exchange = link.shareWork(turns)
+  await link.onStop((id) => running.get(id)?.abort())
+  await watch.start({ consumer, turns })
   await consumer.start()
-  runtime.shared?.onRing(
-    laneQueues(options.pool, pool.residency).map(({ name }) => name),
-    (name) => consumer.ring(name),
-  )
+  await exchange?.start()
+  // Half of the places ahead: the others are for what is more urgent.
+  const places = () => Math.max(0, slots() + Math.floor(lookAhead / 2) - turns.running - turns.waiting)
+  keeper.start(residency === 'onprem' ? places : null)
   return {
     name: `dispatcher ${options.pool}`,
-    checkReady: async () => {
-      await redis.ping()
-    },
+    checkReady: () => link.checkReady(),
     async stop(graceMs) {
+      watch.leave()
+      exchange?.stop()
       await consumer.stop(graceMs)
-      await Promise.all([...upstreams.values()].map(({ provider }) => provider.close()))
-      await queues.close()
-      stops.disconnect()
-      disconnect(runtime, redis)
+      await keeper.stop()
+      await watch.stop()
+      await work.close()
+      await link.close()
     },
   }
 }
 
-/**
- * A user who may not write records would break off in the middle of ending a job. Trims nothing: it asks for the right.
- * @throws Error where it is missing.
- */
-async function checkRights(redis: Redis): Promise<void> {
-  try {
-    await redis.xtrim(keys.records, 'MAXLEN', '~', Number.MAX_SAFE_INTEGER)
-  } catch (error) {
-    if (!(error instanceof Error) || !/^NOPERM|No permissions/.test(error.message)) throw error
-    const message = `The Redis user of this dispatcher may not write ${keys.records}: docs/operations.md, "Redis users".`
-    throw new Error(message, { cause: error })
+type LinkedRuntime = Pick<Runtime, 'config' | 'telemetry' | 'log' | 'node'>
+
+interface Work {
+  readonly watch: NodeWatch
+  readonly keeper: BacklogKeeper
+  readonly deps: DispatchDeps
+  close(): Promise<void>
+}
+
+/** What it takes to serve the deployments of a pool: their providers under watch, their gates, their backlogs. */
+function prepareWork({ config, telemetry, log, node }: LinkedRuntime, link: DispatcherLink, pool: string): Work {
+  const { residency } = requirePool(config, pool)
+  const deployments = Object.values(config.models)
+    .flatMap((model) => model.deployments)
+    .filter((deployment) => deployment.pool === pool)
+  const watch = new NodeWatch({
+    node,
+    pool,
+    residency,
+    transport: link.transport,
+    version,
+    deployments: deployments.map(toNodeDeployment),
+    registry: link.registry,
+    heartbeatMs: config.nodes.heartbeat,
+    log,
+    env: process.env,
+  })
+  const served = deployments.map((each) => ({ each, provider: watch.watch(each.id, providerOf(each, residency)) }))
+  const upstreams = new Map(served.map(({ each, provider }) => [each.id, upstreamOf(each, provider)]))
+  const gates = gatesOf(config, { pool, node })
+  const keeper = new BacklogKeeper({
+    gates: link.gates,
+    queues: link.queues,
+    settings: deployments.flatMap(({ id }) => gates.get(id) ?? []),
+    isReady: (deployment) => watch.isReady(deployment),
+    log,
+    now: Date.now,
+  })
+  const { max_attempts: maxAttempts, base_delay: baseDelayMs, max_delay: maxDelayMs } = config.retry
+  const deps: DispatchDeps = {
+    store: link.store,
+    queues: link.queues,
+    gates: keeper.watching(link.gates),
+    gateOf: (deployment) => gates.get(deployment) ?? null,
+    upstreamOf: (deployment) => upstreams.get(deployment) ?? null,
+    refusalOf: (deployment, sensitivity) => watch.refusalOf(deployment, sensitivity),
+    sensitivityOf,
+    telemetry,
+    log,
+    pool,
+    node,
+    policy: { maxAttempts, baseDelayMs, maxDelayMs },
+    tokens: createTokenCounter(),
+    random: Math.random,
   }
+  const close = async () => {
+    await Promise.all(served.map(({ provider }) => provider.close()))
+  }
+  return { watch, keeper, deps, close }
 }
 
-interface OwnUpstream extends Upstream {
-  readonly provider: Provider
+/** @throws Error where there is none of this name. */
+function requirePool({ pools }: Config, name: string): Config['pools'][string] {
+  const pool = pools[name]
+  if (pool) return pool
+  throw new Error(`There is no pool "${name}" in the configuration; known: ${Object.keys(pools).join(', ')}.`)
 }
 
-function createUpstream(deployment: DeploymentConfig): OwnUpstream {
-  const { connect: connectMs, first_byte: firstByteMs, idle: idleMs, total: totalMs } = deployment.timeouts
-  const headers = Object.entries(deployment.headers ?? {}).map(([name, value]) => [name, value.reveal()])
-  const provider = createProvider(
-    { ...deployment, headers: Object.fromEntries(headers), timeouts: { connectMs, firstByteMs, idleMs, totalMs } },
-    presets,
-  )
-  const slots = new Semaphore(deployment.concurrency)
-  const { price, maxOutputTokens } = tariffOf(deployment)
+function toNodeDeployment(deployment: DeploymentConfig): NodeDeployment {
+  const { id, provider, model, base_url: baseUrl, per_node: perNode, concurrency, api_key: key } = deployment
+  const headers = Object.entries(deployment.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value.reveal()])
+  const authorization = key ? { authorization: `Bearer ${key.reveal()}` } : {}
   return {
+    id,
     provider,
-    run: (work) => slots.run(() => work(provider)),
-    price,
-    maxOutputTokens,
-    outputLimitField: deployment.provider === 'openai' ? 'max_completion_tokens' : 'max_tokens',
+    model,
+    baseUrl,
+    headers: { ...Object.fromEntries(headers), ...authorization },
+    perNode,
+    concurrency,
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -1,8 +1,6 @@
 import type { Redis } from 'ioredis'
 import { providerPresets } from '../config/provider-presets.ts'
 import type { Config } from '../config/schema.ts'
-import type { Candidate } from '../core/job.ts'
-import type { Catalogue } from '../core/routing.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { coalesceWrites } from '../store/coalesce-writes.ts'
 import { connectRedis, type RedisAddress, type RedisPurpose } from '../store/redis.ts'
@@ -92,19 +90,6 @@ export function createStore(runtime: Runtime, redis: Redis): RedisJobStore {
 export function requireVaultKey(runtime: Pick<Runtime, 'vaultKey'>, role: string): NonNullable<Runtime['vaultKey']> {
   if (!runtime.vaultKey) throw new Error(`The ${role} needs SLUICE_VAULT_KEY: 32 random bytes in base64.`)
   return runtime.vaultKey
-}
-
-export function createCatalogue(config: Config): Catalogue {
-  const candidates = new Map<string, readonly Candidate[]>(
-    Object.entries(config.models).map(([name, model]) => [
-      name,
-      model.deployments.map(({ id, pool }) => ({ deployment: id, pool })),
-    ]),
-  )
-  return {
-    deploymentsOf: (model) => candidates.get(model),
-    residencyOf: (pool) => config.pools[pool]?.residency ?? 'cloud',
-  }
 }
 
 export const presets = providerPresets

@@ -10,6 +10,19 @@ export interface StreamedRecord {
   readonly record: JobRecordEntry
 }
 
+export interface OwnedRecord extends StreamedRecord {
+  /** Null where the job was forgotten before its records were read. */
+  readonly owner: JobOwner | null
+}
+
+/**
+ * Told of records in their order, after they are archived. After a crash it is told again, so what it does must be
+ * harmless twice; while it fails the recorder stands still and tries again.
+ */
+export interface RecordObserver {
+  observe(batch: readonly OwnedRecord[]): Promise<void>
+}
+
 /** What a record does not say itself: whose job it is about. */
 export interface JobOwner {
   readonly tenant: string

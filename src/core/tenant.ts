@@ -12,6 +12,6 @@ export interface Tenant {
   readonly hasWebhookSecret: boolean
 }
 
-export function mayUse(tenant: Tenant, model: string): boolean {
+export function mayUse(tenant: Pick<Tenant, 'models'>, model: string): boolean {
   return tenant.models.includes('*') || tenant.models.includes(model)
 }

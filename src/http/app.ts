@@ -8,10 +8,14 @@ import { registerErrorHandler, routingErrorHandler } from './error-handler.ts'
 import { registerJsonBody } from './json-body.ts'
 import { registerOpenApi } from './openapi.ts'
 import { registerAdminRoutes } from './routes/admin.ts'
+import { registerAdminDeadLetterRoutes } from './routes/admin-dead-letters.ts'
 import { registerChatRoutes } from './routes/chat-completions.ts'
+import { registerEmbeddingsRoutes } from './routes/embeddings.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerJobRoutes } from './routes/jobs.ts'
 import { registerModelRoutes } from './routes/models.ts'
+import { registerNodeRoutes } from './routes/nodes.ts'
+import { registerReplayRoutes } from './routes/replay.ts'
 import { compileValidator } from './validation.ts'
 
 declare module 'fastify' {
@@ -48,8 +52,12 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
   registerHealthRoutes(app, deps)
   registerModelRoutes(app, deps)
   registerChatRoutes(app, deps)
+  registerEmbeddingsRoutes(app, deps)
   registerJobRoutes(app, deps)
+  registerReplayRoutes(app, deps)
   registerAdminRoutes(app, deps.admin)
+  if (deps.nodes) registerNodeRoutes(app, deps.nodes)
+  if (deps.admin.adminKey) registerAdminDeadLetterRoutes(app, deps.deadLetters)
   return app
 }
 

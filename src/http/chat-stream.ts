@@ -73,7 +73,8 @@ async function wholeAnswer(
   if (event.type !== 'job.completed') return ''
   const stored = follower.pushedResult ?? (await deps.store.readResult(id))
   if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.')
-  const facts = { id, tenant: spec.tenant, masked: terminalFacts(event).masked }
+  const { tenant, endpoint } = spec
+  const facts = { id, tenant, endpoint, masked: terminalFacts(event).masked }
   const chunks = splitCompletion(JSON.parse(await deliverResult(facts, stored, deps)))
   const wanted = spec.includeUsage ? chunks : chunks.filter((chunk) => !usageOnly.test(chunk))
   return wanted.map((chunk) => sseRecord(chunk)).join('')

@@ -3,8 +3,10 @@ import type { JobStore } from '../core/ports.ts'
 import type { Logger, Telemetry } from '../core/telemetry.ts'
 import type { EventHub } from '../delivery/event-hub.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
+import type { DeadLetterDeps } from '../pipeline/dead-letter-batches.ts'
 import type { KeyRing } from './auth.ts'
 import type { AdminDeps } from './routes/admin.ts'
+import type { NodeDeps } from './routes/nodes.ts'
 
 /** What the routes need; `compose.ts` puts it together. */
 export interface HttpDeps {
@@ -12,6 +14,9 @@ export interface HttpDeps {
   readonly store: JobStore
   readonly auditing: Auditing
   readonly admin: AdminDeps
+  /** Absent where no node works over HTTPS. */
+  readonly nodes?: NodeDeps | undefined
+  readonly deadLetters: DeadLetterDeps
   readonly hub: EventHub
   readonly keyRing: KeyRing
   readonly telemetry: Telemetry

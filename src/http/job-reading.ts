@@ -34,7 +34,8 @@ export async function showJob(job: JobRecord, deps: HttpDeps): Promise<string> {
   const stored = job.status === 'completed' ? await deps.store.readResult(job.id) : null
   if (stored === null) return jobJson(job, null)
   try {
-    const facts = { id: job.id, tenant: job.spec.tenant, masked: isMasked(job) }
+    const { tenant, endpoint } = job.spec
+    const facts = { id: job.id, tenant, endpoint, masked: isMasked(job) }
     return jobJson(job, await deliverResult(facts, stored, deps))
   } catch (error) {
     if (!(error instanceof BrokerError) || error.code !== 'answer_blocked') throw error
@@ -51,6 +52,7 @@ export function factsOf(job: JobRecord): TerminalFacts {
     attempts: job.attempts.length,
     cost_usd: job.cost === null ? null : toUsd(job.cost),
     usage: job.usage,
+    cache: job.cache,
     masked: isMasked(job),
     error: job.error,
   }

@@ -1,4 +1,5 @@
 import type { JobRecord } from '../core/job.ts'
+import type { JobStatus } from '../core/job-state.ts'
 import { toUsd } from '../core/pricing.ts'
 
 /**
@@ -23,12 +24,15 @@ export function jobJson(job: JobRecord, resultJson: string | null): string {
     finished_at: job.finishedAtMs === null ? null : toSeconds(job.finishedAtMs),
     deadline: toSeconds(spec.deadlineMs),
     deployment: job.deployment,
-    attempts: job.attempts.map(({ cost, ...attempt }) => ({ ...attempt, cost_usd: toUsd(cost ?? 0) })),
+    attempts: job.attempts.map(({ cost, isProbe: _, ...attempt }) => ({ ...attempt, cost_usd: toUsd(cost ?? 0) })),
     usage: job.usage,
+    cache: job.cache,
     cost_usd: job.cost === null ? null : toUsd(job.cost),
     metadata: spec.metadata ?? {},
     tags: spec.tags ?? {},
     error: job.error,
+    replay_of: replayOf(job),
+    replayed_by: job.replayedBy,
     urls: jobUrls(job.id),
   })
   return `${head.slice(0, -1)},"result":${resultJson ?? 'null'}}`
@@ -38,6 +42,26 @@ export function jobUrls(id: string): { self: string; events: string; cancel: str
   return { self: `/v1/jobs/${id}`, events: `/v1/jobs/${id}/events`, cancel: `/v1/jobs/${id}/cancel` }
 }
 
-function toSeconds(ms: number): number {
+/** The dead letter that a job runs again, and where in the chain it stands. */
+export function replayOf({ spec: { replayOf: of } }: Pick<JobRecord, 'spec'>) {
+  return of ? { id: of.previous, first: of.first, run: of.run } : null
+}
+
+/** A job that was just taken in again. */
+export function acceptedView({ id, spec }: Pick<JobRecord, 'id' | 'spec'>, status: JobStatus) {
+  return {
+    id,
+    object: 'job' as const,
+    status,
+    model: spec.model,
+    priority: spec.priority,
+    sensitivity: spec.sensitivity,
+    created_at: toSeconds(spec.createdAtMs),
+    replay_of: replayOf({ spec }),
+    urls: jobUrls(id),
+  }
+}
+
+export function toSeconds(ms: number): number {
   return Math.floor(ms / 1000)
 }

@@ -37,6 +37,22 @@ export const chatCompletionRequest = z
   })
   .meta({ id: 'ChatCompletionRequest' })
 
+const inputRule = 'expected a text, a list of up to 2,048 texts, or tokens as numbers'
+const text = z.string().min(1)
+const tokenNumbers = z.array(z.int().min(0)).min(1)
+
+export const embeddingsRequest = z
+  .looseObject({
+    model: z.string().min(1).max(200).describe('A model of GET /v1/models.'),
+    input: z.union([text, z.array(text).min(1).max(2_048), tokenNumbers, z.array(tokenNumbers).min(1).max(2_048)], {
+      error: inputRule,
+    }),
+    encoding_format: z.enum(['float', 'base64']).nullish(),
+    dimensions: z.int().min(1).nullish(),
+    user: z.string().optional(),
+  })
+  .meta({ id: 'EmbeddingsRequest' })
+
 /** The furthest deadline, in seconds. */
 export const maxDeadlineSeconds = 30 * 24 * 3600
 const deadlineRule = 'expected seconds from now, more than 0 and at most 30 days, or an RFC 3339 time'
@@ -116,12 +132,18 @@ export const jobObject = z
     attempts: z.array(
       z.object({ deployment: z.string(), outcome: z.string(), status: z.number().nullable(), ms: z.number() }),
     ),
+    cache: z.enum(['hit', 'shared']).nullable().describe('Set where the answer was made for another job.'),
     usage: z.looseObject({}).nullable(),
     cost_usd: z.number().nullable(),
     metadata: z.record(z.string(), z.string()),
     tags: z.record(z.string(), z.string()),
     result: z.looseObject({}).nullable().describe('The endpoint’s own body, when completed.'),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    replay_of: z
+      .object({ id: z.string(), first: z.string(), run: z.number() })
+      .nullable()
+      .describe('The dead letter that this job runs again, the first of the chain, and which run of it this is.'),
+    replayed_by: z.string().nullable().describe('The job that runs this dead letter again.'),
     urls: z.object({ self: z.string(), events: z.string(), cancel: z.string() }),
   })
   .meta({ id: 'Job' })

@@ -3,6 +3,7 @@ import type { JobEvent, TerminalFacts } from '../core/job-event.ts'
 import { restoreJson } from '../core/pii/restore.ts'
 import { ChunkRestorer } from '../core/pii/restore-stream.ts'
 import type { JobStore } from '../core/ports.ts'
+import type { Endpoint } from '../core/vocabulary.ts'
 import { type DeliveryDeps, mustSeeWhole, reviewAnswerOf } from './review-answer.ts'
 
 /**
@@ -11,10 +12,12 @@ import { type DeliveryDeps, mustSeeWhole, reviewAnswerOf } from './review-answer
  * @throws BrokerError `answer_blocked`, `detector_unavailable`
  */
 export async function deliverResult(
-  job: { id: JobId; tenant: string; masked: boolean },
+  job: { id: JobId; tenant: string; endpoint: Endpoint; masked: boolean },
   storedJson: string,
   deps: DeliveryDeps,
 ): Promise<string> {
+  // Vectors hold no words: nothing to put back, and no detector reads them.
+  if (job.endpoint === '/v1/embeddings') return storedJson
   // Restored first: what a review redacts looks like a placeholder, and must not be taken for one.
   const restored = job.masked ? restoreJson(storedJson, await deps.store.readVault(job.id)) : storedJson
   return reviewAnswerOf(job, restored, deps)
@@ -28,7 +31,9 @@ export async function reviewStreamed(
 ): Promise<void> {
   if (last.type !== 'job.completed' || deps.auditing.of(job.tenant).policy.answers !== 'report') return
   const stored = await deps.store.readResult(job.id)
-  if (stored !== null) await deliverResult({ ...job, masked: terminalFacts(last).masked }, stored, deps)
+  if (stored === null) return
+  const facts = { ...job, endpoint: '/v1/chat/completions', masked: terminalFacts(last).masked } as const
+  await deliverResult(facts, stored, deps)
 }
 
 /**

@@ -30,11 +30,13 @@ export interface Examined {
   readonly mayBeBlocked: boolean
 }
 
+type ExaminedSpec = Pick<JobSpec, 'endpoint' | 'sensitivity'>
+
 /** The dispatcher's deployment has its own words for these. */
 const routingFields = ['model', 'stream', 'stream_options']
 
 /** Looks through every text of a job, and says what class that makes it and how a cloud may read it. */
-export async function examine(spec: JobSpec, bodyJson: string, auditing: TenantAuditing): Promise<Examined> {
+export async function examine(spec: ExaminedSpec, bodyJson: string, auditing: TenantAuditing): Promise<Examined> {
   const text = textOf(spec.endpoint, bodyJson, { without: routingFields })
   try {
     const answer = auditing.detector.detect(text.pieces)
@@ -47,7 +49,7 @@ export async function examine(spec: JobSpec, bodyJson: string, auditing: TenantA
 }
 
 function judge(
-  spec: JobSpec,
+  spec: ExaminedSpec,
   text: BodyText,
   findings: readonly (readonly Finding[])[],
   { policy, detector, hashOf }: TenantAuditing,
@@ -104,7 +106,7 @@ function classify(
   // What nobody can look into goes by the caller's word: who calls it public has looked.
   const isPublic = asked === 'public' && names.length === 0
   if (text.hasMedia && policy.media === 'restricted' && !isPublic)
-    raises.push(['restricted', 'pictures, sound or files'])
+    raises.push(['restricted', 'pictures, sound, files or lists of tokens'])
 
   const sensitivity = raises.reduce((strictest, [raised]) => stricter(strictest, raised), asked)
   if (sensitivity === asked) return { sensitivity, reason: 'as requested or by the tenant’s policy' }
@@ -120,7 +122,7 @@ function blockedBy(
 ): string | null {
   if (found.size > 0) return `The policy of this tenant lets no ${[...found].join(', ')} in.`
   if (policy.media !== 'block' || !text.hasMedia || sensitivity === 'public') return null
-  return 'The policy of this tenant lets no pictures, sound or files in.'
+  return 'The policy of this tenant lets no pictures, sound, files or lists of tokens in.'
 }
 
 function textsOf({ pieces }: BodyText): string[] {

@@ -64,8 +64,9 @@ async function resultToSend(job: JobRecord, deps: DeliveryDeps): Promise<unknown
   const stored = await deps.store.readResult(job.id)
   if (stored === null || stored.length > maxResultBytes) return null
   const masked = Object.keys(job.masked).length > 0
+  const { tenant, endpoint } = job.spec
   try {
-    return JSON.parse(await deliverResult({ id: job.id, tenant: job.spec.tenant, masked }, stored, deps))
+    return JSON.parse(await deliverResult({ id: job.id, tenant, endpoint, masked }, stored, deps))
   } catch (error) {
     if (error instanceof BrokerError && error.code !== 'redis_unavailable') return null
     throw error

@@ -3,7 +3,14 @@ import type { AccountHolder } from '../core/budget.ts'
 import type { JobId } from '../core/job.ts'
 import { toAuditFacts, toLedgerRow } from '../core/ledger.ts'
 import type { MicroUsd } from '../core/pricing.ts'
-import type { JobOwner, RecordArchive, RecordLease, RecordStream, StreamedRecord } from '../core/record-archive.ts'
+import type {
+  JobOwner,
+  RecordArchive,
+  RecordLease,
+  RecordObserver,
+  RecordStream,
+  StreamedRecord,
+} from '../core/record-archive.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { countUsage } from '../core/usage.ts'
 
@@ -25,6 +32,7 @@ export interface RecorderDeps {
   readonly stream: RecordStream
   readonly archive: RecordArchive
   readonly settlement: Settlement
+  readonly observers: readonly RecordObserver[]
   readonly log: Logger
   /** Unique among all recorders. */
   readonly holder: string
@@ -43,7 +51,7 @@ const pauseMs = 250
  * Turns the records of jobs into ledger, audit trail, roll-ups and settled budgets. Of all recorders one works at a time.
  *
  * The order makes every record count once, wherever the process dies: settlement (accounts know an attempt they have booked)
- * → files (which know a record they hold) → roll-ups and position, in one step of Redis. What dies in between is done
+ * → files (which know a record they hold) → observers → roll-ups and position, in one step of Redis. What dies in between is done
  * again by the next recorder, from the same position.
  */
 export class Recorder {
@@ -122,6 +130,8 @@ export class Recorder {
       audit,
       heads: known,
     })
+    const owned = batch.map((each) => ({ ...each, owner: ownerOf(each.record.job) }))
+    for (const observer of this.#deps.observers) await observer.observe(owned)
     const usage = batch.flatMap(({ record }) => countUsage(record, ownerOf(record.job)))
     return stream.commit({ ...progress, usage, heads })
   }

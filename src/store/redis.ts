@@ -5,11 +5,12 @@ import type { Logger } from '../core/telemetry.ts'
  * Every connection to Redis begins here, because how a connection fails is a decision:
  *
  * - `api` fails fast. While Redis is away a request gets its 503 within half a second and nothing waits in memory.
+ * - `gateway` fails fast too, and never sends a command twice, but takes time for answers of many megabytes.
  * - `worker` waits. A command given while Redis is away runs when it is back.
  * - `blocking` waits, and may be silent for as long as its command blocks.
  * - `subscriber` waits, and subscribes again by itself.
  */
-export type RedisPurpose = 'api' | 'worker' | 'blocking' | 'subscriber'
+export type RedisPurpose = 'api' | 'gateway' | 'worker' | 'blocking' | 'subscriber'
 
 /** `redis://`, `rediss://` or `unix://` (`unix://[user:password@]/path?db=0`), or the path of a Unix socket. */
 export type RedisAddress = string | { readonly path: string }
@@ -33,6 +34,8 @@ const apiCommandTimeoutMs = 400
 // A server that hangs keeps its connections open. Without this limit each request would wait for its own time-out;
 // with it the connection is given up, and until a new one stands commands fail at once.
 const apiSilenceMs = 2_000
+// Nodes over HTTPS bring results of up to 64 MiB, over networks that may not be fast.
+const gatewayCommandTimeoutMs = 15_000
 // TCP gives an unacknowledged packet a quarter of an hour. BullMQ's blocking reads last 10 s at most and pass.
 const workerSilenceMs = 60_000
 
@@ -168,18 +171,20 @@ export function judgeServer(facts: ServerFacts): { refusal?: string; warnings: r
   return { warnings }
 }
 
+const failFast: LegacyReplyOptions = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  connectTimeout: 1_000,
+  disconnectTimeout: 200,
+}
+
 function optionsFor(purpose: RedisPurpose): LegacyReplyOptions {
   switch (purpose) {
     case 'api':
-      return {
-        enableOfflineQueue: false,
-        maxRetriesPerRequest: 0,
-        autoResendUnfulfilledCommands: false,
-        connectTimeout: 1_000,
-        disconnectTimeout: 200,
-        commandTimeout: apiCommandTimeoutMs,
-        socketTimeout: apiSilenceMs,
-      }
+      return { ...failFast, commandTimeout: apiCommandTimeoutMs, socketTimeout: apiSilenceMs }
+    case 'gateway':
+      return { ...failFast, commandTimeout: gatewayCommandTimeoutMs, socketTimeout: gatewayCommandTimeoutMs }
     case 'worker':
       return { maxRetriesPerRequest: null, socketTimeout: workerSilenceMs }
     case 'blocking':

@@ -65,6 +65,17 @@ describe('a chat that waits', () => {
   })
 })
 
+describe('embeddings', () => {
+  it('come from the sandbox too, which says that they are hashed words', async () => {
+    const { data, model: maker, usage } = await client.embeddings.create({ model, input: [text, text, 'other words'] })
+    expect(data.map(({ embedding }) => embedding.length)).toEqual([256, 256, 256])
+    expect(data[0]?.embedding).toEqual(data[1]?.embedding)
+    expect(data[2]?.embedding).not.toEqual(data[0]?.embedding)
+    expect(maker).toBe('sandbox-hashed-words')
+    expect(usage.prompt_tokens).toBeGreaterThan(0)
+  })
+})
+
 describe('a chat that streams', () => {
   it('comes token by token, without usage where nobody asked for it', async () => {
     const stream = await client.chat.completions.create({ model, messages, stream: true })

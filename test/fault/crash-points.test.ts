@@ -81,6 +81,12 @@ describe('a worker that dies or loses a reply', () => {
     expect(Object.keys(figures.ended).sort()).toEqual(['cancelled', 'completed', 'expired', 'failed'])
     expect(figures.mostAttempts).toBeLessThan(4)
   })
+
+  it('leaves no place in a gate behind, and no job in a backlog', async () => {
+    const patterns = ['sluice:gate:running:*', 'sluice:gate:reserved:*', 'sluice:backlog:*']
+    const left = await Promise.all(patterns.map((pattern) => cluster.redis.keys(pattern)))
+    expect(left.flat()).toEqual([])
+  })
 })
 
 function toSubmitted(outcome: Outcome): SubmittedJob {

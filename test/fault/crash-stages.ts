@@ -1,25 +1,30 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createCatalogue } from '../../src/compose/catalogue.ts'
 import { handOn } from '../../src/compose/courier.ts'
 import { createJudging, type Judging } from '../../src/compose/judging.ts'
-import { createCatalogue } from '../../src/compose/runtime.ts'
+import type { GateLimits, GateSettings } from '../../src/core/gate.ts'
 import type { JobId, Surface } from '../../src/core/job.ts'
 import type { TerminalStatus } from '../../src/core/job-state.ts'
 import { type Provider, ProviderError } from '../../src/core/provider.ts'
+import { unknownSignals } from '../../src/core/routing-signals.ts'
 import type { Priority, Sensitivity } from '../../src/core/vocabulary.ts'
 import { type AcceptRequest, acceptJob } from '../../src/pipeline/accept-job.ts'
 import { auditJob } from '../../src/pipeline/audit-job.ts'
 import { cancelJob } from '../../src/pipeline/cancel-job.ts'
+import type { DispatchDeps } from '../../src/pipeline/dispatch-deps.ts'
 import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
 import { expireJobs } from '../../src/pipeline/expire-jobs.ts'
+import { BacklogKeeper } from '../../src/pipeline/wake-parked.ts'
 import { intakeName, laneName } from '../../src/queue/lane-names.ts'
 import { WebhookQueue } from '../../src/queue/webhook-queue.ts'
 import { Outbox } from '../../src/store/outbox.ts'
 import type { RedisPurpose } from '../../src/store/redis.ts'
+import { RedisGates } from '../../src/store/redis-gates.ts'
 import { RedisRateLimiter } from '../../src/store/redis-limits.ts'
 import { chunkRecord, completion, lastRecords } from '../support/chat-upstream.ts'
 import type { Cluster } from '../support/cluster.ts'
-import { freeUpstream, type Mortal, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
+import { freeUpstream, type Mortal, noEmbeddings, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
 import { dataOf } from '../support/sse-reader.ts'
 import { answerTo } from '../support/workload.ts'
 
@@ -165,6 +170,28 @@ export const stages: readonly Stage[] = [
     run: cancel,
   },
   {
+    name: 'the hand-over of a job whose gate is closed to another pool',
+    lane: ['standard', 'internal'],
+    before: acceptAndAudit,
+    run: (mortal, job) => findClosed(mortal, job, (deployment) => deployment === 'cloud-a'),
+  },
+  {
+    name: 'the waking of a parked job',
+    lane: ['standard', 'internal'],
+    before: async (sound, job) => {
+      await acceptAndAudit(sound, job)
+      await findClosed(sound, job, () => true)
+    },
+    run: wake,
+  },
+  {
+    // After it jobs are parked behind the deployment.
+    name: 'the parking of a job all of whose gates are closed',
+    lane: ['standard', 'internal'],
+    before: acceptAndAudit,
+    run: (mortal, job) => findClosed(mortal, job, () => true),
+  },
+  {
     name: 'expiry',
     lane: ['batch', 'restricted'],
     endings: ['expired'],
@@ -245,27 +272,73 @@ function audit(worker: Mortal, { id, stage, cluster }: Job): Promise<void> {
 }
 
 function judgingOf({ redis }: Mortal, { config, vaultKey }: Cluster): Judging {
-  return createJudging({ config, vaultKey: { current: vaultKey, previous: [] }, log: silentLog }, redis)
+  const runtime = { config, vaultKey: { current: vaultKey, previous: [] }, log: silentLog }
+  // Looking at the gates now and then would be commands of no stage.
+  const signals = { of: () => unknownSignals, chose() {}, start: async () => {}, stop() {} }
+  return createJudging(runtime, redis, { signals })
 }
 
 /** Serves the lane's next entry, which must be this job's, with an upstream that does as told. */
 function dispatch(worker: Mortal, { id, stage }: Job, pool: 'cloud' | 'studio', provider: Provider): Promise<void> {
-  const { store, queues } = worker
   const [priority, sensitivity] = stage.lane
   return worker.serveOne(laneName({ pool, sensitivity, priority }), id, (entry) =>
     dispatchJob(entry, new AbortController().signal, {
-      store,
-      queues,
-      telemetry: noTelemetry,
-      log: silentLog,
-      pool,
-      node: 'mortal',
-      policy: { maxAttempts: 100, baseDelayMs: 2 * retryDelayMs, maxDelayMs: 2 * retryDelayMs },
-      upstreamOf: () => freeUpstream(provider),
-      tokens: noTokens,
-      random: () => 0.5,
+      ...dispatching(worker, pool, provider),
+      gateOf: (deployment) => gateFor(deployment, { requestsPerMinute: 10, tokensPerMinute: 1_000, parallel: 1 }, id),
     }),
   )
+}
+
+function dispatching({ store, queues, redis }: Mortal, pool: 'cloud' | 'studio', provider: Provider): DispatchDeps {
+  return {
+    store,
+    queues,
+    gates: new RedisGates(redis),
+    gateOf: () => null,
+    telemetry: noTelemetry,
+    log: silentLog,
+    pool,
+    node: 'mortal',
+    policy: { maxAttempts: 100, baseDelayMs: 2 * retryDelayMs, maxDelayMs: 2 * retryDelayMs },
+    upstreamOf: () => freeUpstream(provider),
+    tokens: noTokens,
+    random: () => 0.5,
+  }
+}
+
+/** One for each job: what befalls one of them must not shut the gate of the next. */
+function gateFor(deployment: string, limits: GateLimits, id: JobId | null): GateSettings {
+  const breaker = { failures: 5, windowMs: 60_000, openMs: 10_000, maxOpenMs: 60_000 }
+  return { gate: `${deployment}@${id}`, deployment, limits, breaker }
+}
+
+/**
+ * Has a worker find gates without any room. The entry of the job stays in its lane, as that of a worker that died.
+ */
+function findClosed(worker: Mortal, { id, stage }: Job, isClosed: (deployment: string) => boolean): Promise<void> {
+  if (!id) throw new Error('there is no job')
+  const [priority, sensitivity] = stage.lane
+  const queue = laneName({ pool: 'cloud', sensitivity, priority })
+  const entry = { id, hop: 1, deployment: 'cloud-a', queue, waitedMs: 0, traceparent: undefined }
+  const limits = { requestsPerMinute: null, tokensPerMinute: null, parallel: 0 }
+  return dispatchJob(entry, new AbortController().signal, {
+    ...dispatching(worker, 'cloud', answering()),
+    gateOf: (deployment) => (isClosed(deployment) ? gateFor(deployment, limits, id) : null),
+  })
+}
+
+async function wake({ redis, queues }: Mortal, { id }: Job): Promise<void> {
+  const limits = { requestsPerMinute: 10, tokensPerMinute: null, parallel: 1 }
+  const keeper = new BacklogKeeper({
+    gates: new RedisGates(redis),
+    queues,
+    settings: [gateFor('cloud-a', limits, id)],
+    isReady: () => true,
+    log: silentLog,
+    now: Date.now,
+  })
+  keeper.parked('cloud-a')
+  await keeper.stop()
 }
 
 async function cancel({ store }: Mortal, { id, cluster }: Job): Promise<void> {
@@ -296,6 +369,7 @@ function answering({ cutAfter = 4 } = {}): Provider {
       }
       yield [dataOf(lastRecords())]
     },
+    ...noEmbeddings,
     close: nothing,
   }
 }
@@ -308,6 +382,7 @@ function failing(failure: 'server_error' | 'auth' | 'invalid_request', status: n
     async *stream() {
       throw fail()
     },
+    ...noEmbeddings,
     close: nothing,
   }
 }

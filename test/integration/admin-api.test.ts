@@ -8,6 +8,7 @@ import { registerErrorHandler } from '../../src/http/error-handler.ts'
 import { registerAdminRoutes } from '../../src/http/routes/admin.ts'
 import { compileValidator } from '../../src/http/validation.ts'
 import { RedisRecordTail } from '../../src/store/record-stream.ts'
+import { RedisNodeRegistry } from '../../src/store/redis-nodes.ts'
 import { RedisUsageReader } from '../../src/store/usage-rollups.ts'
 import { expectErrorShape } from '../support/api-errors.ts'
 import { runCli as runIn } from '../support/cli-process.ts'
@@ -31,7 +32,11 @@ async function serveAdmin({ redis, reader }: RecordBench, key: string | null = a
     usage: new RedisUsageReader(redis),
     budgets: async () => [],
     archive: reader,
+    // Nobody here asks for a route.
+    route: null as never,
     tail: new RedisRecordTail(redis),
+    nodes: new RedisNodeRegistry(redis, []),
+    lanes: async () => ({ lanes: [], gates: [] }),
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {

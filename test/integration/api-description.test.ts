@@ -7,7 +7,9 @@ import { startTestBroker, type TestBroker } from '../support/broker.ts'
 /** What the API says about itself. */
 let broker: TestBroker
 beforeAll(async () => {
-  broker = await startTestBroker()
+  // With a token for nodes, so that their routes are there.
+  const studio = { residency: 'onprem' as const, node_tokens: ['node-token-0123456789'] }
+  broker = await startTestBroker({ config: { pools: { studio, cloud: { residency: 'cloud' } } } })
 })
 afterAll(() => broker[Symbol.asyncDispose]())
 

@@ -59,7 +59,7 @@ class Account {
   }
 
   async spend(number: number, cost: number, nowMs = noon): Promise<void> {
-    expect(await this.reserve(number, cost, nowMs)).toEqual({ kind: 'reserved' })
+    expect(await this.reserve(number, cost, nowMs)).toMatchObject({ kind: 'reserved' })
     await this.settle(number, cost, nowMs)
   }
 
@@ -78,16 +78,16 @@ describe('a hold', () => {
   it('is made once, however often it is asked for', async () => {
     const account = open(ordinary)
     await account.reserve(1, 400)
-    expect(await account.reserve(1, 300)).toEqual({ kind: 'reserved' })
-    expect(await account.reserve(1, 900)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(1, 300)).toMatchObject({ kind: 'reserved' })
+    expect(await account.reserve(1, 900)).toEqual({ kind: 'reserved', amount: 400 })
     expect(await account.state()).toEqual({ spent: 0, reserved: 400 })
   })
 
   it('fits to the last micro-dollar and not one more', async () => {
     const account = open(ordinary)
-    expect(await account.reserve(1, 999)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(1, 999)).toMatchObject({ kind: 'reserved' })
     expect((await account.reserve(2, 2)).kind).toBe('refused')
-    expect(await account.reserve(3, 1)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(3, 1)).toMatchObject({ kind: 'reserved' })
   })
 
   it('is made in all budgets or in none', async () => {
@@ -112,7 +112,9 @@ describe('a hold', () => {
 
   it('is nobody’s business where no budget counts', async () => {
     const account = open(ordinary)
-    expect(await account.reserve(1, 1_000_000, noon, { ...holder, tenant: 'other' })).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(1, 1_000_000, noon, { ...holder, tenant: 'other' })).toMatchObject({
+      kind: 'reserved',
+    })
     await account.settle(1, 1_000_000, noon, { who: { ...holder, tenant: 'other' } })
     expect(await redis.dbsize()).toBe(0)
   })
@@ -124,7 +126,7 @@ describe('a hold', () => {
     expect(refusalOf(await account.reserve(2, 2))).toMatchObject({ reserved: limit - 1, limit })
     await account.settle(1, limit - 3)
     expect(await account.state(noon, 'acme/day')).toEqual({ spent: limit - 3, reserved: 0 })
-    expect(await account.reserve(3, 3)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(3, 3)).toMatchObject({ kind: 'reserved' })
     expect(await account.state(noon + minuteMs, 'acme/rolling-hour')).toEqual({ spent: limit - 3, reserved: 3 })
   })
 
@@ -215,7 +217,7 @@ describe('a calendar window', () => {
     await account.spend(1, 1_000, beforeMidnight)
     const { resetsAtMs } = refusalOf(await account.reserve(2, 1, beforeMidnight))
     expect(resetsAtMs).toBe(midnight)
-    expect(await account.reserve(2, 1_000, midnight)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(2, 1_000, midnight)).toMatchObject({ kind: 'reserved' })
   })
 
   it('counts what was held before midnight for the day before, whenever it is settled', async () => {
@@ -312,7 +314,7 @@ describe('a rolling window', () => {
     await account.spend(2, 400, noon - 5 * minuteMs)
     expect((await account.reserve(3, 1, noon)).kind).toBe('refused')
     expect(await account.state(noon + 56 * minuteMs)).toEqual({ spent: 600, reserved: 0 })
-    expect(await account.reserve(3, 400, noon + 56 * minuteMs)).toEqual({ kind: 'reserved' })
+    expect(await account.reserve(3, 400, noon + 56 * minuteMs)).toMatchObject({ kind: 'reserved' })
   })
 })
 

@@ -21,8 +21,9 @@ beforeAll(async () => {
     },
   })
 })
-afterEach(() => {
+afterEach(async () => {
   broker.upstream.script = echo
+  await broker.forgetFailures()
 })
 afterAll(() => broker[Symbol.asyncDispose]())
 
@@ -324,8 +325,8 @@ describe('failures', () => {
     broker.upstream.script = refuse(503, { times: 2 })
     const job = await runJob()
     expect(job.attempts.map(({ outcome, status }) => [outcome, status])).toEqual([
-      ['server_error', 503],
-      ['server_error', 503],
+      ['overloaded', 503],
+      ['overloaded', 503],
       ['completed', null],
     ])
     expect(job).toMatchObject({ status: 'completed', result: { choices: [{ message: { content: 'five' } }] } })

@@ -192,7 +192,7 @@ describe('sandbox answers', () => {
       data: [{ id: 'sandbox' }],
     })
     expect((await fetch(`${sandbox.url}/health`)).status).toBe(200)
-    expect((await fetch(`${sandbox.url}/v1/embeddings`, { method: 'POST', body: '{}' })).status).toBe(404)
+    expect((await fetch(`${sandbox.url}/v1/audio/speech`, { method: 'POST', body: '{}' })).status).toBe(404)
     expect((await fetch(`${sandbox.url}/health`, { method: 'DELETE' })).status).toBe(405)
   })
 
@@ -387,5 +387,36 @@ describe('sandbox server', () => {
     } finally {
       child.kill('SIGKILL')
     }
+  })
+})
+
+describe('sandbox embeddings', () => {
+  it('are the same for the same text, near for texts that share words, and as long as 1', async () => {
+    await using sandbox = await startSandbox()
+    const client = new OpenAI({ baseURL: `${sandbox.url}/v1`, apiKey: 'any', maxRetries: 0 })
+    const input = ['Disk full on node-7', 'disk FULL on node-8', 'lunch menu', '…']
+    const { data, model, usage } = await client.embeddings.create({ model: 'm', input, dimensions: 512 })
+    const [one = [], two = [], three = [], none = []] = data.map(({ embedding }) => embedding)
+    const nearness = (other: readonly number[]) =>
+      one.reduce((sum, value, index) => sum + value * (other[index] ?? 0), 0)
+    expect(nearness(one)).toBeCloseTo(1)
+    expect(nearness(two)).toBeGreaterThan(0.5)
+    expect(Math.abs(nearness(three))).toBeLessThan(0.3)
+    expect(Math.hypot(...none)).toBeCloseTo(1)
+    expect(model).toBe('sandbox-hashed-words')
+    expect(usage.total_tokens).toBe(usage.prompt_tokens)
+    const again = await client.embeddings.create({ model: 'm', input: 'Disk full on node-7', dimensions: 512 })
+    expect(again.data[0]?.embedding).toEqual(one)
+  })
+
+  it('misbehave on demand, and refuse what is no request for them', async () => {
+    await using sandbox = await startSandbox({ faults: [{ fault: 'rate_limit', times: 1, retry_after_s: 3 }] })
+    const ask = (body: object) =>
+      fetch(`${sandbox.url}/v1/embeddings`, { method: 'POST', body: JSON.stringify({ model: 'm', ...body }) })
+    const limited = await ask({ input: 'x' })
+    expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '3'])
+    expect((await ask({ input: [1, 2, 3] })).status).toBe(200)
+    expect((await ask({ input: [] })).status).toBe(400)
+    expect((await ask({ messages: [] })).status).toBe(400)
   })
 })

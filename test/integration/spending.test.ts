@@ -294,7 +294,7 @@ describe('money that a dead process held', () => {
     const longAgoMs = Date.now() - 60_000
     await dead.reserve({ job: createJobId(), holder, amount: 5_000, nowMs: longAgoMs })
     const held = await dead.reserve({ job: createJobId(), holder, amount: 7_000, nowMs: Date.now() + 60_000 })
-    expect(held).toEqual({ kind: 'reserved' })
+    expect(held).toMatchObject({ kind: 'reserved' })
     // The other one is not old enough to be anybody's business.
     await eventually('one is given back', async () => (await spender.budget('abandoned')).reserved_usd === usd(7_000))
   })

@@ -18,7 +18,13 @@ import { startTestRedis, type TestRedis } from './redis.ts'
 
 export type TenantName = 'acme' | 'globex'
 
-interface DeploymentSketch {
+type DeploymentInput = NonNullable<ConfigInput['models']>[string]['deployments'][number]
+
+interface DeploymentSketch
+  extends Pick<
+    DeploymentInput,
+    'tier' | 'weight' | 'context_tokens' | 'capabilities' | 'rpm' | 'tpm' | 'max_parallel' | 'per_node'
+  > {
   readonly id: string
   readonly pool: 'studio' | 'cloud'
   readonly concurrency?: number
@@ -34,12 +40,16 @@ export interface TestBrokerOptions {
   readonly script?: ChatScript
   /** Deployments by model, all of them served by the one upstream. */
   readonly models?: Readonly<Record<string, readonly DeploymentSketch[]>> | undefined
+  /** Further keys of models, by name. */
+  readonly modelKeys?: Readonly<Record<string, Partial<NonNullable<ConfigInput['models']>[string]>>>
   /** Whether the roles know that they share a process, as with `sluice up`; else they behave as processes apart. */
   readonly shared?: boolean
   /** The operator's key; null for none. */
   readonly adminKey?: null
   /** Replaces whole sections of the configuration. */
   readonly config?: Partial<ConfigInput>
+  /** The pools that have a dispatcher on Redis; all of them unless given. */
+  readonly redisPools?: readonly string[]
   /** Where a pool's dispatchers find Redis, such as under a user of their own; as everybody else unless given. */
   readonly dispatcherRedis?: (pool: string, server: TestRedis) => Promise<string>
   /** How long a job waits before a detector that failed is asked for the second time. */
@@ -74,6 +84,8 @@ export interface TestBroker extends AsyncDisposable {
   readonly config: Config
   /** All that was logged so far, debug lines included. */
   logText(): string
+  /** Makes the broker forget what its deployments have done so far. */
+  forgetFailures(): Promise<void>
   /** A request with acme's key, `POST` where there is a body. */
   send(path: string, options?: SendOptions): Promise<Response>
 }
@@ -140,13 +152,17 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     server,
     config,
     logText: () => logged.join(''),
+    async forgetFailures() {
+      const gates = await redis.keys('sluice:gate:*')
+      if (gates.length > 0) await redis.del(gates)
+    },
     send: (path, request = {}) => send(api.url + path, request),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
 function buildConfig(
-  { models = defaultModels, config }: TestBrokerOptions,
+  { models = defaultModels, modelKeys = {}, config }: TestBrokerOptions,
   upstream: ChatUpstream,
   folder: string,
 ): Config {
@@ -163,7 +179,10 @@ function buildConfig(
     data_dir: folder,
     pools: { studio: { residency: 'onprem' }, cloud: { residency: 'cloud' } },
     models: Object.fromEntries(
-      Object.entries(models).map(([name, sketches]) => [name, { deployments: deploymentsOf(sketches) }]),
+      Object.entries(models).map(([name, sketches]) => [
+        name,
+        { deployments: deploymentsOf(sketches), ...modelKeys[name] },
+      ]),
     ),
     tenants: {
       acme: { keys: [keys.acme], webhook_secret: webhookSecret },
@@ -171,6 +190,8 @@ function buildConfig(
     },
     retry: { max_attempts: 4, base_delay: '10ms', max_delay: '50ms' },
     leases: { duration: '2s' },
+    // The upstream of a test fails on purpose, and the next job must still be sent there.
+    breaker: { failures: 1_000, open: '1ms', max_open: '1ms' },
     webhooks: { allow_networks: ['127.0.0.0/8'], allow_http: true },
     ...config,
   } satisfies ConfigInput)
@@ -178,10 +199,11 @@ function buildConfig(
 
 async function startAllRoles(runtime: Runtime, options: TestBrokerOptions, server: TestRedis) {
   const { dispatcherRedis = async () => server.url, detectorWaitMs } = options
+  const { redisPools = Object.keys(runtime.config.pools) } = options
   const starts = await Promise.allSettled<RunningRole>([
     startAuditor(runtime, { detectorWaitMs }),
     startCourier(runtime),
-    ...Object.keys(runtime.config.pools).map(async (pool) =>
+    ...redisPools.map(async (pool) =>
       startDispatcher({ ...runtime, redis: await dispatcherRedis(pool, server), node: `test-${pool}` }, { pool }),
     ),
   ])

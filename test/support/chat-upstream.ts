@@ -30,6 +30,8 @@ export async function startChatUpstream(script: ChatScript = echo): Promise<Chat
   const calls: ChatCall[] = []
   const waiting = new Set<() => void>()
   const server = await startUpstream((response, request) => {
+    // A node looks for what it knows of servers; this one is none of those.
+    if (request.method !== 'POST') return void response.writeHead(404).end()
     const call = readCall(request, calls.length + 1)
     calls.push(call)
     for (const look of waiting) look()

@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly budgets?: readonly BudgetInput[]
   /** How many jobs of the tenant may run at once; any number unless given. */
   readonly tenantConcurrency?: number
+  /** Whether the dispatchers know nothing but the API's address and a token. */
+  readonly nodesOverHttps?: boolean
   /** Starts no role before `launch` is called. */
   readonly isDormant?: boolean
 }
@@ -56,6 +58,8 @@ export interface Cluster extends AsyncDisposable {
   /** Starts the roles of a dormant cluster. */
   launch(): Promise<void>
   process(name: ProcessName): RoleProcess
+  /** Starts one more dispatcher of the pool `studio`, under this name. */
+  addStudioNode(node: string): Promise<RoleProcess>
   /** A request to the API; with a key of idempotency it is sent again until it is answered. */
   send(url: string, json?: unknown, headers?: Record<string, string>): Promise<Response>
   /** Posts a job until it is accepted, always with the same key. Resolves with its id. */
@@ -98,7 +102,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   })
   const launch = async () => {
     for (const [name, words] of Object.entries(processes)) {
-      running.set(name, new RoleProcess([...words, '--config', file], env))
+      const isNode = options.nodesOverHttps && words[0] === 'dispatcher'
+      const role = isNode ? remoteNode(name, words, port) : { words: [...words, '--config', file], env }
+      running.set(name, new RoleProcess(role.words, role.env))
     }
     await Promise.all([...running.values()].map((role) => role.ready))
   }
@@ -126,6 +132,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     config: configSchema.parse(config),
     launch,
     process: (name) => running.get(name) ?? raise(`no process ${name}`),
+    async addStudioNode(node) {
+      const role = new RoleProcess([...processes.studio, '--node', node, '--config', file], env)
+      running.set(node, role)
+      await role.ready
+      return role
+    },
     send,
     submit: (job, idempotencyKey) =>
       submit({ send, asked, job: { webhook: { url: receiver.url }, ...job }, idempotencyKey }),
@@ -133,6 +145,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
+
+/** A node that has neither a configuration nor an address of Redis. */
+function remoteNode(name: string, words: readonly string[], port: number): { words: string[]; env: NodeJS.ProcessEnv } {
+  const { REDIS_URL: _, SLUICE_CONFIG: __, ...env } = process.env
+  return {
+    words: [...words, '--broker', `http://127.0.0.1:${port}`],
+    env: { ...env, SLUICE_NODE_TOKEN: nodeTokenOf(name), LOG_LEVEL: 'info' },
+  }
+}
+
+const nodeTokenOf = (pool: string) => `node-token-${pool}-0123456789`
 
 function configFor(
   options: ClusterOptions & { port: number; upstream: ChatUpstream; webhookSecret: string; dataDir: string },
@@ -149,7 +172,10 @@ function configFor(
   return {
     server: { port: options.port },
     data_dir: options.dataDir,
-    pools: { cloud: { residency: 'cloud' }, studio: { residency: 'onprem' } },
+    pools: {
+      cloud: { residency: 'cloud', node_tokens: [nodeTokenOf('cloud')] },
+      studio: { residency: 'onprem', node_tokens: [nodeTokenOf('studio')] },
+    },
     models: { fleet: { deployments: [deployment('cloud-a', 'cloud'), deployment('studio-a', 'studio')] } },
     tenants: {
       acme: {

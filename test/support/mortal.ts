@@ -4,7 +4,7 @@ import type { QueueEntry } from '../../src/core/ports.ts'
 import type { Provider } from '../../src/core/provider.ts'
 import type { Telemetry } from '../../src/core/telemetry.ts'
 import type { TokenCounter } from '../../src/core/token-counter.ts'
-import type { Upstream } from '../../src/pipeline/dispatch-job.ts'
+import type { DispatchDeps, Upstream } from '../../src/pipeline/dispatch-deps.ts'
 import { BullmqQueues } from '../../src/queue/bullmq-queues.ts'
 import { completeEntry, createManualWorker, takeEntry } from '../../src/queue/manual-worker.ts'
 import { connectRedis, type RedisPurpose, untilReady } from '../../src/store/redis.ts'
@@ -16,6 +16,9 @@ export const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
 const span = { traceparent: undefined, set() {}, fail() {} }
 export const noTokens: TokenCounter = { countPrompt: () => 0, countAnswer: () => 0 }
 
+/** A provider of chats has no embeddings, unless a test says so. */
+export const noEmbeddings = { embed: () => Promise.reject(new Error('it has no embeddings')) }
+
 /** A deployment that costs nothing and is served by this provider. */
 export function freeUpstream(provider: Provider): Upstream {
   return {
@@ -26,12 +29,20 @@ export function freeUpstream(provider: Provider): Upstream {
   }
 }
 
+/** For deployments without gates: there is nothing to look at. */
+export const noGates: Pick<DispatchDeps, 'gates' | 'gateOf'> = {
+  gates: { peek: async () => [], park: () => Promise.reject(new Error('no gate was closed')) },
+  gateOf: () => null,
+}
+
 export const noTelemetry: Telemetry = {
   metrics: {
     jobAccepted() {},
     queueWait() {},
     firstToken() {},
     attemptFinished() {},
+    fallback() {},
+    jobParked() {},
     tokens() {},
     jobFinished() {},
     webhookAttempt() {},
@@ -96,7 +107,8 @@ export class Mortal implements AsyncDisposable {
     const { job } = await takeEntry(worker, 'mortal')
     if (!job) throw new Error(`nothing waits in ${queue}`)
     if (job.data.job !== id) throw new WrongJobError(`${queue} had ${job.data.job} instead of ${id}`)
-    await handle({ id: job.data.job, hop: job.data.hop, queue, waitedMs: 0, traceparent: undefined })
+    const { job: entryId, hop, deployment = '' } = job.data
+    await handle({ id: entryId, hop, deployment, queue, waitedMs: 0, traceparent: undefined })
     await completeEntry(worker, job, { token: 'mortal', takeNext: false })
   }
 

@@ -51,6 +51,7 @@ export async function startRecordBench(): Promise<RecordBench> {
     new Recorder({
       stream: createStream(),
       archive: createArchive(),
+      observers: [],
       settlement: { attemptEnded: async () => {}, jobEnded: async () => {} },
       log: silentLog,
       holder: createJobId(),

@@ -25,6 +25,11 @@ export class RoleProcess {
     return this.#ready
   }
 
+  /** Of the process that runs now. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** What it said last, for the message of a test that fails. */
   get lastWords(): string {
     return this.#lines.join('\n')

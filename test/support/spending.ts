@@ -43,7 +43,7 @@ export interface JobView {
   readonly status: string
   readonly cost_usd: number | null
   readonly deployment: string | null
-  readonly attempts: readonly { outcome: string; cost_usd: number }[]
+  readonly attempts: readonly { deployment: string; outcome: string; cost_usd: number }[]
   readonly error: { code: string; message: string } | null
 }
 

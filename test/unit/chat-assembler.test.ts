@@ -192,6 +192,25 @@ describe('the chat assembler', () => {
   })
 })
 
+describe('the characters that the model has written', () => {
+  it('are those of content, reasoning, refusals and arguments, over all choices', () => {
+    const call = { index: 0, id: 'call_123', type: 'function', function: { name: 'add', arguments: '{"a":1}' } }
+    const assembler = assemble(
+      delta({ role: 'assistant', content: '' }),
+      delta({ reasoning_content: 'hmm' }),
+      delta({ content: 'four' }, null, 1),
+      delta({ refusal: 'no' }),
+      delta({ tool_calls: [call] }),
+      delta({}, 'stop'),
+    )
+    expect(assembler.writtenCharacters).toBe('hmm'.length + 'four'.length + 'no'.length + 'add{"a":1}'.length)
+  })
+
+  it('are none before anything was said', () => {
+    expect(assemble(delta({ role: 'assistant', content: '' }), delta({ content: null })).writtenCharacters).toBe(0)
+  })
+})
+
 describe('token usage', () => {
   it.each([
     [

@@ -21,6 +21,8 @@ function recordEverything({ metrics, observeLaneDepths }: ReturnType<typeof crea
   metrics.queueWait(0.7, { queue: 'lane-studio' })
   metrics.firstToken(180, { deployment: 'gpt' })
   metrics.attemptFinished(2_400, { deployment: 'gpt', outcome: 'ok' })
+  metrics.fallback({ deployment: 'gpt', reason: 'rate_limited' })
+  metrics.jobParked({ deployment: 'gpt', reason: 'breaker' })
   metrics.tokens(120, { deployment: 'gpt', direction: 'input' })
   metrics.tokens(30, { deployment: 'gpt', direction: 'output' })
   metrics.jobFinished(2_500, { model: 'm', priority: 'standard', status: 'completed' })

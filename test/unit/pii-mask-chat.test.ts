@@ -96,6 +96,26 @@ describe('masking a chat body', () => {
     expect(maskJson(json).masked).toBe(json)
   })
 
+  it('leaves alone what proves a thought, and masks the thought', () => {
+    const signature = Buffer.from(Array.from({ length: 300 }, (_, index) => (index * 37) % 251)).toString('base64')
+    const message = {
+      role: 'assistant',
+      content: 'ok',
+      cache_control: { type: 'ephemeral', ttl: '1h' },
+      thinking_blocks: [
+        { type: 'thinking', thinking: `Ask ${mail}.`, signature },
+        { type: 'redacted_thinking', data: signature },
+      ],
+      extra_content: { google: { thought_signature: signature } },
+    }
+    const { masked } = mask({ messages: [message] })
+    const [proof, hidden] = message.thinking_blocks
+    expect(masked.messages[0]).toEqual({
+      ...message,
+      thinking_blocks: [{ ...proof, thinking: 'Ask <EMAIL_1>.' }, hidden],
+    })
+  })
+
   it('writes a name as OpenAI allows names to be', () => {
     const { masked } = mask({ messages: [{ role: 'user', name: mail, content: mail }] })
     expect(masked.messages[0]).toEqual({ role: 'user', name: 'EMAIL_1', content: '<EMAIL_1>' })

@@ -34,6 +34,12 @@ describe('the price catalogue', () => {
     ['openrouter', 'openai/gpt-4o-mini', 150_000],
     ['openrouter', 'anthropic/claude-sonnet-4.5', 3_000_000],
     ['openrouter', 'x-ai/grok-4', 3_000_000],
+    ['gemini', 'gemini-2.5-flash', 300_000],
+    ['bedrock', 'anthropic.claude-3-haiku-20240307-v1:0', 250_000],
+    ['bedrock', 'eu.anthropic.claude-sonnet-4-20250514-v1:0', 3_000_000],
+    ['bedrock', 'us.anthropic.claude-opus-4-1-20250805-v1:0', 15_000_000],
+    ['bedrock', 'global.anthropic.claude-sonnet-4-5-20250929-v1:0', 3_000_000],
+    ['bedrock', 'global.anthropic.claude-opus-4-6-v1', 5_000_000],
   ])('knows what %s asks for %s', (provider, model, input) => {
     expect(findPrice(provider, model)?.price.input).toBe(input)
   })
@@ -46,6 +52,12 @@ describe('the price catalogue', () => {
     ['openai-compatible', 'gpt-4o'],
     ['openrouter', 'nobody/gpt-4o'],
     ['openrouter', 'openai/'],
+    // A tenth more than by its global name.
+    ['bedrock', 'eu.anthropic.claude-sonnet-4-5-20250929-v1:0'],
+    ['bedrock', 'anthropic.claude-opus-4-6-v1'],
+    ['bedrock', 'amazon.nova-pro-v1:0'],
+    ['bedrock', 'arn:aws:bedrock:eu-central-1:1:application-inference-profile/x'],
+    ['bedrock', 'claude-sonnet-4'],
   ])('does not guess the price of %s %s', (provider, model) => {
     expect(findPrice(provider, model)).toBeNull()
   })

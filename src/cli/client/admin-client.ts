@@ -29,14 +29,34 @@ export async function getAdmin(
 ): Promise<string> {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, value)
+  return callAdmin(connection, { method: 'GET', path: `${path}?${parameters}` })
+}
+
+/** The text of the answer to a request that changes something, or whose question is a body. @throws as `getAdmin` */
+export function sendAdmin(
+  connection: AdminConnection,
+  call: { method: 'POST' | 'DELETE'; path: string; body?: object },
+): Promise<string> {
+  return callAdmin(connection, call)
+}
+
+async function callAdmin(
+  connection: AdminConnection,
+  { method, path, body }: { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: object },
+): Promise<string> {
   const agent = new Agent({ connectTimeout: 5_000, headersTimeout: 60_000, bodyTimeout: 60_000 })
   try {
-    const answer = await request(`${connection.url}/admin/v1${path}?${parameters}`, {
+    const answer = await request(`${connection.url}/admin/v1${path}`, {
       dispatcher: agent,
-      headers: { authorization: `Bearer ${connection.adminKey}` },
+      method,
+      headers: {
+        authorization: `Bearer ${connection.adminKey}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
     })
     const text = await answer.body.text()
-    if (answer.statusCode === 200) return text
+    if (answer.statusCode < 300) return text
     throw toFailure(answer.statusCode, text)
   } catch (error) {
     if (error instanceof ApiError || error instanceof UsageError) throw error

@@ -1,19 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import type { ArchiveReader, RecordTail } from '../../core/record-archive.ts'
 import type { UsageReader } from '../../core/usage.ts'
+import type { ExplainDeps } from '../../pipeline/explain-route.ts'
 import type { AdminKey } from '../admin-key.ts'
 import { registerAdminAuditRoutes } from './admin-audit.ts'
 import { type BudgetReader, registerAdminBudgetRoutes } from './admin-budgets.ts'
+import { type AdminLaneDeps, registerAdminLaneRoutes } from './admin-lanes.ts'
 import { registerAdminLedgerRoutes } from './admin-ledger.ts'
+import { type AdminNodeDeps, registerAdminNodeRoutes } from './admin-nodes.ts'
+import { registerAdminRouteRoutes } from './admin-route.ts'
 import { registerAdminUsageRoutes } from './admin-usage.ts'
 
-export interface AdminDeps {
+export interface AdminDeps extends AdminNodeDeps, AdminLaneDeps {
   /** Null where none is configured: then there is no admin API. */
   readonly adminKey: AdminKey | null
   readonly usage: UsageReader
   readonly budgets: BudgetReader
   readonly archive: ArchiveReader
   readonly tail: RecordTail
+  readonly route: ExplainDeps
 }
 
 /** What operators ask: usage, ledger, audit trail. */
@@ -28,4 +33,7 @@ export function registerAdminRoutes(app: FastifyInstance, deps: AdminDeps): void
   registerAdminBudgetRoutes(app, deps)
   registerAdminLedgerRoutes(app, deps)
   registerAdminAuditRoutes(app, deps)
+  registerAdminRouteRoutes(app, deps)
+  registerAdminNodeRoutes(app, deps)
+  registerAdminLaneRoutes(app, deps)
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { BrokerError } from '../../core/errors.ts'
 import { isJobId } from '../../core/job.ts'
 import { statusOf } from '../../core/job-state.ts'
+import type { Endpoint } from '../../core/vocabulary.ts'
 import { acceptJob } from '../../pipeline/accept-job.ts'
 import { cancelJob } from '../../pipeline/cancel-job.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -16,6 +17,7 @@ import { deadlineToMs, readJobHeaders } from '../request-headers.ts'
 import {
   acceptedJob,
   chatCompletionRequest,
+  embeddingsRequest,
   errorBody,
   eventsQuery,
   jobList,
@@ -141,7 +143,7 @@ function registerReading(app: FastifyInstance, deps: HttpDeps): void {
 function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, deps: HttpDeps) {
   const nowMs = deps.accept.now()
   const headers = readJobHeaders(request.headers, nowMs)
-  const chat = readChatBody({ ...body.input.body, model: body.model })
+  const { stream, includeUsage } = readInput(body.input.endpoint, { ...body.input.body, model: body.model })
   const refuse = (rule: string) =>
     new BrokerError('invalid_request', `Invalid field deadline: ${rule}.`, { param: 'deadline' })
   const deadlineMs = body.deadline === undefined ? headers.deadlineMs : deadlineToMs(body.deadline, nowMs, refuse)
@@ -153,8 +155,8 @@ function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, de
       model: body.model,
       // As it was written: numbers that JavaScript cannot hold would lose digits.
       bodyJson: sliceField(sliceField(request.bodyText, 'input'), 'body'),
-      stream: chat.stream === true,
-      includeUsage: chat.stream_options?.include_usage === true,
+      stream,
+      includeUsage,
       priority: body.priority ?? headers['x-sluice-priority'] ?? 'standard',
       sensitivity: body.sensitivity ?? headers['x-sluice-sensitivity'],
       deadlineMs,
@@ -162,14 +164,25 @@ function createJob(body: z.infer<typeof jobRequest>, request: FastifyRequest, de
       tags: body.tags ?? headers.tags,
       webhook: body.webhook,
       idempotencyKey: headers['idempotency-key'],
+      cache: headers.cache,
       traceparent: request.traceparent,
     },
     deps.accept,
   )
 }
 
-function readChatBody(body: unknown): z.infer<typeof chatCompletionRequest> {
-  const parsed = chatCompletionRequest.safeParse(body)
+/** What the body of the endpoint says about the kind of answer. @throws BrokerError `invalid_request` */
+function readInput(endpoint: Endpoint, body: unknown): { stream: boolean; includeUsage: boolean } {
+  if (endpoint === '/v1/embeddings') {
+    readBody(embeddingsRequest, body)
+    return { stream: false, includeUsage: false }
+  }
+  const { stream, stream_options } = readBody(chatCompletionRequest, body)
+  return { stream: stream === true, includeUsage: stream_options?.include_usage === true }
+}
+
+function readBody<Body>(schema: z.ZodType<Body>, body: unknown): Body {
+  const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   throw invalidInput(parsed.error, { noun: 'field', parent: ['input', 'body'] })
 }

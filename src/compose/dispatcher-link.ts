@@ -1,0 +1,31 @@
+import type { ConsumeOptions, EntryConsumer } from '../core/consumer.ts'
+import type { Gates } from '../core/gate.ts'
+import type { JobId } from '../core/job.ts'
+import type { NodeRegistry, NodeTransport } from '../core/node.ts'
+import type { AttemptStore, LaneQueues } from '../core/ports.ts'
+import type { Turns } from '../queue/turns.ts'
+
+/**
+ * How a dispatcher reaches the broker: by Redis, or over HTTPS where there is nothing but an outbound connection. Both
+ * give the same leases and the same fences.
+ */
+export interface DispatcherLink {
+  readonly transport: NodeTransport
+  readonly store: AttemptStore
+  readonly queues: LaneQueues
+  readonly gates: Pick<Gates, 'peek' | 'park' | 'wake'>
+  readonly registry: Pick<NodeRegistry, 'report' | 'remove'>
+  /** Call it once. */
+  consume(options: ConsumeOptions): EntryConsumer
+  /** What evens out work that is only held among the nodes of a pool; null where nobody could be asked. */
+  shareWork(turns: Turns): WorkExchange | null
+  /** Calls `listener` with jobs that this node must stop working on. */
+  onStop(listener: (id: JobId) => void): Promise<void>
+  checkReady(): Promise<void>
+  close(): Promise<void>
+}
+
+interface WorkExchange {
+  start(): Promise<void>
+  stop(): void
+}
