@@ -31,7 +31,7 @@ export type ReplayFlags = ActFlags & {
 const help = 'Takes SLUICE_ADMIN_KEY from the environment.'
 const choice = `
 Which ones: ids, or a filter (--tenant, --model, --kind, --code, --deployment, --from, --to; all that are given must fit),
-or --all. `
+or --all.`
 
 /** Adds `sluice dead-letters list | show | replay | discard`. */
 export function registerDeadLettersCommand(program: Command): void {
@@ -55,7 +55,7 @@ export function registerDeadLettersCommand(program: Command): void {
     .option('--on-model <name>', 'on another model than before')
     .addOption(new Option('--priority <name>', 'another one').choices(['interactive', 'standard', 'batch']))
     .option('--deadline <when>', 'seconds from now, or an RFC 3339 time; default: as much time as before')
-    .addHelpText('after', `${choice}By a filter, those that were replayed before are left out.`)
+    .addHelpText('after', `${choice} By a filter, those that were replayed before are left out.`)
     .action((ids: string[], flags: ReplayFlags) => run(flags, async (actions) => actions.replayDeadLetters(ids, flags)))
 
   addActing(group.command('discard [id...]').description('Throw away what it takes to run them again.'))
@@ -75,7 +75,7 @@ function addActing(command: Command): Command {
   return addFilter(command)
     .option('--all', 'all there are')
     .option('--limit <n>', 'by a filter: at most so many, the latest first; 1000 at most', parsePositiveInteger, 1_000)
-    .option('--dry-run', 'only say what would happen, and what it would cost')
+    .option('--dry-run', 'only say what would happen; of replays also what they would cost')
     .option('-y, --yes', 'do not ask')
 }
 

@@ -11,6 +11,12 @@ export function parsePort(text: string): number {
   return port
 }
 
+/** What stands in gates, routes of the API and logs, so it needs no escaping in any of them. */
+export function parseNodeName(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return text
+  throw new InvalidArgumentError('Expected 1 to 100 letters, digits, ".", "_" or "-", a letter or digit first.')
+}
+
 export function parsePositiveInteger(text: string): number {
   const number = Number(text)
   if (!/^\d+$/.test(text) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')

@@ -51,7 +51,12 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 /** Failures whose message is for the user, by name: importing their classes would load what most commands don't need. */
-const expectedNames: ReadonlySet<string> = new Set(['StartError', 'UnusableRedisError', 'EmbeddedRedisError'])
+const expectedNames: ReadonlySet<string> = new Set([
+  'StartError',
+  'UnusableRedisError',
+  'EmbeddedRedisError',
+  'UnknownPoolError',
+])
 
 function isExpected(error: unknown): error is Error {
   return error instanceof Error && expectedNames.has(error.name)

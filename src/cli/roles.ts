@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { RunningApi } from '../compose/api.ts'
 import type { RoleOptions } from '../process/run-role.ts'
-import { configFileOption, parsePort, parsePositiveInteger } from './options.ts'
+import { configFileOption, parseNodeName, parsePort, parsePositiveInteger } from './options.ts'
 
 interface RoleFlags {
   readonly config: string
@@ -73,7 +73,7 @@ async function run(options: RoleOptions): Promise<void> {
 
 function workerCommand(program: Command, name: string, description: string): Command {
   return configFileOption(program.command(name).description(description))
-    .option('--node <name>', 'name of this process; default: host name and process id')
+    .option('--node <name>', 'name of this process; default: host name and process id', parseNodeName)
     .option('--health-port <port>', 'serve /health/live, /health/ready and /metrics here', parsePort)
 }
 

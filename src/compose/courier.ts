@@ -15,7 +15,7 @@ import { startAccounting } from './accounting.ts'
 import { createAuditing } from './auditing.ts'
 import { createCatalogue } from './catalogue.ts'
 import { deadLetterObserver } from './dead-letters.ts'
-import { createRecalling } from './recalling.ts'
+import { openRecalling } from './recalling.ts'
 import { connect, createStore, disconnect, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
 import { createShelter } from './shelter.ts'
 
@@ -44,9 +44,8 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
   const secretOf = (tenant: string) => config.tenants[tenant]?.webhook_secret?.reveal()
   const auditing = createAuditing(config, vaultKey.current, log)
   const budgetWebhookOf = (tenant: string) => config.tenants[tenant]?.budget_webhook
-  const recalling = createRecalling(runtime, redis)
-  const lander =
-    recalling && new FlightLander({ ...recalling, store, queues, poolsOf: (model) => poolsOf(model, catalogue) })
+  const recalling = openRecalling(runtime, redis)
+  const lander = new FlightLander({ ...recalling, store, queues, poolsOf: (model) => poolsOf(model, catalogue) })
   const shelter = createShelter(runtime, { redis, store, queues })
   const accounting = startAccounting(runtime, {
     redis,
@@ -54,7 +53,7 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
     queues,
     webhooks,
     vaultKey: vaultKey.current,
-    observers: [deadLetterObserver(config, redis), new RedisSpeeds(redis), ...(lander ? [lander] : [])],
+    observers: [deadLetterObserver(config, redis), new RedisSpeeds(redis), lander],
   })
   const worker = startWebhookWorker({
     redis,
@@ -94,14 +93,20 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       stopping.abort()
       for (const stopChore of chores) stopChore()
       blocking.disconnect()
-      await Promise.race([pump, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
-      await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
-      await accounting.stop()
-      await auditing.close()
-      recalling?.close()
-      await sender.close()
-      await Promise.all([webhooks.close(), queues.close()])
+      const closeAll = async () => {
+        await pump
+        await worker.close()
+        await accounting.stop()
+        await auditing.close()
+        recalling.close()
+        await sender.close()
+        await Promise.all([webhooks.close(), queues.close()])
+      }
+      // While Redis is away some of it waits until its connection is given up.
+      const closed = closeAll()
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, graceMs))])
       disconnect(runtime, redis)
+      await closed.catch((error: unknown) => log.debug({ err: error }, 'Redis was away when the courier stopped'))
     },
   }
 }

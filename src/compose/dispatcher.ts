@@ -122,7 +122,7 @@ function prepareWork({ config, telemetry, log, node }: LinkedRuntime, link: Disp
     gates: link.gates,
     queues: link.queues,
     settings: deployments.flatMap(({ id }) => gates.get(id) ?? []),
-    isReady: (deployment) => watch.isReady(deployment),
+    isReady: (deployment, sensitivity) => watch.refusalOf(deployment, sensitivity) === null,
     log,
     now: Date.now,
   })
@@ -133,7 +133,11 @@ function prepareWork({ config, telemetry, log, node }: LinkedRuntime, link: Disp
     gates: keeper.watching(link.gates),
     gateOf: (deployment) => gates.get(deployment) ?? null,
     upstreamOf: (deployment) => upstreams.get(deployment) ?? null,
-    refusalOf: (deployment, sensitivity) => watch.refusalOf(deployment, sensitivity),
+    refusalOf: (deployment, sensitivity, isUnmasked) => {
+      const mayLeave = sensitivity !== 'restricted' && !isUnmasked
+      if (residency === 'cloud' && !mayLeave) return { kind: 'forbidden', reason: `${pool} is a cloud pool` }
+      return watch.refusalOf(deployment, sensitivity)
+    },
     sensitivityOf,
     telemetry,
     log,
@@ -149,11 +153,18 @@ function prepareWork({ config, telemetry, log, node }: LinkedRuntime, link: Disp
   return { watch, keeper, deps, close }
 }
 
-/** @throws Error where there is none of this name. */
+/** Told to the operator as it is. */
+class UnknownPoolError extends Error {
+  override readonly name = 'UnknownPoolError'
+}
+
+/** @throws UnknownPoolError where there is none of this name. */
 function requirePool({ pools }: Config, name: string): Config['pools'][string] {
   const pool = pools[name]
   if (pool) return pool
-  throw new Error(`There is no pool "${name}" in the configuration; known: ${Object.keys(pools).join(', ')}.`)
+  throw new UnknownPoolError(
+    `There is no pool "${name}" in the configuration; known: ${Object.keys(pools).join(', ')}.`,
+  )
 }
 
 function toNodeDeployment(deployment: DeploymentConfig): NodeDeployment {

@@ -10,22 +10,29 @@ export interface Recalling extends RecallDeps {
   close(): void
 }
 
+type RecallingRuntime = Pick<Runtime, 'config' | 'vaultKey' | 'log'>
+
+/** What it takes to give answers again; null where no model keeps any. */
+export function createRecalling(runtime: RecallingRuntime, redis: Redis): Recalling | null {
+  const isWanted = Object.values(runtime.config.models).some(({ cache }) => cache !== undefined)
+  return isWanted ? openRecalling(runtime, redis) : null
+}
+
 /**
- * What it takes to give answers again; null where no model keeps any. The Redis of the queues counts as on-premises: it
- * holds restricted jobs anyway.
+ * The same wherever models keep none: jobs may still wait for the answers of others by a configuration of before. The
+ * Redis of the queues counts as on-premises: it holds restricted jobs anyway.
  */
-export function createRecalling(runtime: Pick<Runtime, 'config' | 'vaultKey' | 'log'>, redis: Redis): Recalling | null {
+export function openRecalling(runtime: RecallingRuntime, redis: Redis): Recalling {
   const { config, log } = runtime
   const policies = new Map(
     Object.entries(config.models).flatMap(([name, { cache }]) =>
       cache ? [[name, { ttlMs: cache.ttl, maxBytes: cache.max_kb * 1024 }] as const] : [],
     ),
   )
-  if (policies.size === 0) return null
   const keys = requireVaultKey(runtime, 'cache')
   const { url, residency, max_mb: maxMegabytes } = config.cache
   // A cache that hangs must not hold up a chat: it fails as fast as the API's own connection.
-  const own = url ? connectRedis(url.reveal(), 'api', { logger: log, name: 'sluice-cache' }) : null
+  const own = url && policies.size > 0 ? connectRedis(url.reveal(), 'api', { logger: log, name: 'sluice-cache' }) : null
   return {
     cache: new RedisAnswerCache({
       redis: own ?? redis,

@@ -1,20 +1,25 @@
 import type { Redis } from 'ioredis'
+import type { JobId } from '../core/job.ts'
+import { DarkGates } from '../pipeline/leave-dark-gates.ts'
 import { Rehoming } from '../pipeline/rehome-jobs.ts'
-import { readdStranded } from '../pipeline/wake-parked.ts'
+import { readdStranded, wakeOrphans } from '../pipeline/wake-parked.ts'
 import type { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { BullmqLaneEntries } from '../queue/lane-entries.ts'
 import { readPlaces } from '../store/job-places.ts'
 import { RedisGates } from '../store/redis-gates.ts'
 import type { RedisJobStore } from '../store/redis-job-store.ts'
 import { RedisNodeRegistry } from '../store/redis-nodes.ts'
+import { breakerPolicyOf } from './catalogue.ts'
+import { gatesOf } from './gates.ts'
 import type { Runtime } from './runtime.ts'
 
 /** A pool is given up after so many leases without a node: its jobs that may go elsewhere do. */
 const leasesOfGrace = 2
 
 /**
- * The part of housekeeping that looks after jobs whose dispatchers are gone: those of pools that have lost their last node,
- * and those that were woken by a process which died before it added them to their lane.
+ * The part of housekeeping that looks after jobs whose dispatchers or upstreams are gone: those of pools that have lost
+ * their last node, those behind a deployment that stays away although another has come back, and those that were woken by
+ * a process which died before it added them to their lane.
  */
 export function createShelter(
   { config, log }: Runtime,
@@ -24,11 +29,22 @@ export function createShelter(
   const deployments = Object.values(config.models).flatMap((model) => model.deployments)
   const ids = deployments.map(({ id }) => id)
   const pools = Object.keys(config.pools)
+  const registry = new RedisNodeRegistry(redis, pools)
+  const placesOf = (jobs: readonly JobId[]) => readPlaces(redis, jobs)
+  const darkGates = new DarkGates({
+    registry,
+    gates,
+    waitingAt: (pages, limit) => gates.waitingAt(pages, limit),
+    placesOf,
+    gatesOf: (at) => gatesOf(config, at),
+    poolOf: new Map(deployments.map(({ id, pool }) => [id, pool])),
+    log,
+  })
   const rehoming = new Rehoming({
-    registry: new RedisNodeRegistry(redis, pools),
+    registry,
     lanes: new BullmqLaneEntries(redis),
     parkedAt: (deployment, offset, limit) => gates.parkedAt(deployment, offset, limit),
-    placesOf: (jobs) => readPlaces(redis, jobs),
+    placesOf,
     store,
     queues,
     pools: new Map(pools.map((pool) => [pool, deployments.filter((each) => each.pool === pool).map(({ id }) => id)])),
@@ -36,7 +52,10 @@ export function createShelter(
     log,
   })
   return async (nowMs) => {
-    await readdStranded({ gates, queues, deployments: ids, nowMs })
+    const removed = (await gates.backlogs()).filter((id) => !ids.includes(id))
+    await readdStranded({ gates, queues, deployments: [...ids, ...removed], nowMs })
+    await wakeOrphans({ gates, queues, deployments: removed, breaker: breakerPolicyOf(config), nowMs })
     await rehoming.turn(nowMs)
+    await darkGates.turn(nowMs)
   }
 }

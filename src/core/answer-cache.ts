@@ -31,7 +31,7 @@ export interface AnswerCache {
 export interface Flights {
   /**
    * The first job with a key leads. Each further one follows: it has no queue entry until the leader has ended; one that
-   * may not follow goes its own way. What was noted is forgotten after `ttlMs`, when the leader has passed its deadline.
+   * may not follow goes its own way, and one that is more urgent than the leader leads in its place. What was noted is forgotten after `ttlMs`, when the leader has passed its deadline.
    */
   join(job: JobId, to: { key: string; ttlMs: number; mayFollow: boolean }): Promise<'leads' | 'follows' | 'apart'>
   /** Of these jobs, those that lead, with their key and the jobs that follow them. */

@@ -34,11 +34,10 @@ export function deriveChainKey(vaultKey: Buffer): ChainKey {
 /** The line for the entry after `head`, and where the chain ends then. */
 export function chainEntry(head: ChainHead, facts: AuditFacts, key: ChainKey): { line: string; head: ChainHead } {
   const seq = head.seq + 1
-  const fields = writeFields({ v: 1, seq, ...facts, prev: head.hash, kid: key.id })
-  fields.set('mac', JSON.stringify(macOf(joinFields(fields), key)))
-  const hash = hashOf(joinFields(fields))
-  fields.set('hash', JSON.stringify(hash))
-  return { line: joinFields(fields), head: { seq, hash } }
+  const parts = partsOf({ v: 1, seq, ...facts, prev: head.hash, kid: key.id })
+  const mac = macOf(joinParts(parts), key)
+  const hash = hashOf(joinParts(parts, { mac }))
+  return { line: joinParts(parts, { mac, hash }), head: { seq, hash } }
 }
 
 /** An entry as it stands in a file. */
@@ -76,32 +75,53 @@ export function checkEntry(
   entry: ChainedEntry,
   keys: readonly ChainKey[],
 ): EntryFault | 'unchecked' | null {
-  const fields = writeFields(entry)
-  if (joinFields(fields) !== line) return 'edited'
-  fields.delete('hash')
-  if (hashOf(joinFields(fields)) !== entry.hash) return 'edited'
+  const parts = partsOf(entry)
+  const { mac, hash } = entry
+  if (joinParts(parts, { mac, hash }) !== line) return 'edited'
+  if (hashOf(joinParts(parts, { mac })) !== hash) return 'edited'
   const key = keys.find(({ id }) => id === entry.kid)
   if (!key) return 'unchecked'
-  fields.delete('mac')
-  return isSame(entry.mac, macOf(joinFields(fields), key)) ? null : 'sealed with another key'
+  return isSame(mac, macOf(joinParts(parts), key)) ? null : 'sealed with another key'
 }
 
 /** JSON as RFC 8785 writes it: no blanks, keys in the order of their UTF-16 units. Numbers and texts are JSON's own. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return joinFields(writeFields(value))
+  return `{${writeFields(value, Object.keys(value).sort())}}`
 }
 
-/** The canonical JSON of each field: an entry is needed without some of them, and written only once. */
-function writeFields(value: object): Map<string, string> {
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined)
-  return new Map(fields.map(([name, field]) => [name, canonicalJson(field)]))
+function writeFields(value: object, names: readonly string[]): string {
+  let json = ''
+  for (const name of names) {
+    const field = (value as Record<string, unknown>)[name]
+    if (field === undefined) continue
+    if (json !== '') json += ','
+    json += `${JSON.stringify(name)}:${canonicalJson(field)}`
+  }
+  return json
 }
 
-function joinFields(fields: ReadonlyMap<string, string>): string {
-  const names = [...fields.keys()].sort()
-  return `{${names.map((name) => `${JSON.stringify(name)}:${fields.get(name)}`).join(',')}}`
+/**
+ * The canonical fields of an entry before its hash, between hash and mac, and after: it is needed without the two, and
+ * written only once. None of the three is empty: `at`, `id` and `prev` are in every entry.
+ */
+type EntryParts = readonly [string, string, string]
+
+function partsOf(entry: object): EntryParts {
+  const names = Object.keys(entry).sort()
+  const write = (from: string, to: string) =>
+    writeFields(
+      entry,
+      names.filter((name) => name > from && name < to),
+    )
+  return [write('', 'hash'), write('hash', 'mac'), write('mac', '\uffff')]
+}
+
+function joinParts([first, second, third]: EntryParts, { mac, hash }: { mac?: string; hash?: string } = {}): string {
+  const hashField = hash === undefined ? '' : `"hash":${JSON.stringify(hash)},`
+  const macField = mac === undefined ? '' : `"mac":${JSON.stringify(mac)},`
+  return `{${first},${hashField}${second},${macField}${third}}`
 }
 
 function macOf(json: string, { secret }: ChainKey): string {

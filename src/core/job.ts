@@ -62,6 +62,8 @@ export interface Candidate {
   readonly after?: 'context_too_long' | 'content_policy'
   /** Tokens that prompt and answer may have together, where that is known. */
   readonly contextTokens?: number
+  /** Its pool's body shows what was found in the job: the pool was on-premises when this was decided. */
+  readonly isUnmasked?: true
 }
 
 /** What the auditor decided and a dispatcher needs to know. No content, no identity of the caller. */

@@ -85,8 +85,8 @@ export interface GateDilemma {
 }
 
 /**
- * Where a job goes that its gate did not let in: to the first candidate whose gate is open, else behind the gate that
- * opens first. A model whose jobs wait for their deployment has them wait behind the first that has not failed for good.
+ * Where a job goes that its gate did not let in: to the open candidate with the fewest attempts, of equals the first,
+ * else behind the gate that opens first. A model whose jobs wait for their deployment has them wait behind the first that has not failed for good.
  */
 export function chooseAtGate(dilemma: GateDilemma): GateChoice {
   const { plan, candidate, closed, nowMs, deadlineMs, mayMove } = dilemma
@@ -94,7 +94,9 @@ export function chooseAtGate(dilemma: GateDilemma): GateChoice {
   const good = eligible.length > 0 ? eligible : [candidate]
   const considered = plan.onOutage === 'wait' ? good.slice(0, 1) : good
 
-  const open = considered.find((index) => index !== candidate && closed[index] === null)
+  const [open] = considered
+    .filter((index) => index !== candidate && closed[index] === null)
+    .sort((left, right) => attemptsAt(left, dilemma) - attemptsAt(right, dilemma))
   if (open !== undefined && mayMove) return { action: 'move', candidate: open }
   const inTime = considered
     .filter((index) => earliestMs(closed[index] ?? null, nowMs) < deadlineMs)
@@ -102,6 +104,11 @@ export function chooseAtGate(dilemma: GateDilemma): GateChoice {
     .sort((left, right) => left.opensInMs - right.opensInMs)
   const [first] = inTime
   return first ? { action: 'park', candidate: first.index } : { action: 'expire' }
+}
+
+function attemptsAt(index: number, { plan, attempts }: GateDilemma): number {
+  const deployment = plan.candidates[index]?.deployment
+  return attempts.filter((attempt) => attempt.deployment === deployment).length
 }
 
 /** The first moment at which a gate may be open: now, where it does not say. */

@@ -79,8 +79,8 @@ export interface NodeRegistry {
   report(report: NodeReport, heartbeatMs: number): Promise<ReportAnswer>
   /** Live nodes by name. */
   list(): Promise<readonly NodeReport[]>
-  /** At a clean end. A word to drain stays for the next node of this name. */
-  remove(node: string): Promise<void>
+  /** At a clean end, from all pools unless one is named. A word to drain stays for the next node of this name. */
+  remove(node: string, pool?: string): Promise<void>
   /** Asks a node to take nothing new, or takes that back. False when there is no such node, or nothing to take back. */
   setDraining(node: string, isDraining: boolean): Promise<boolean>
 }

@@ -136,10 +136,15 @@ function delayBefore(index: number, attempts: number, failed: FailedAttempt): nu
   const { candidate, closed, policy, random, retryAfterMs } = failed
   const isHere = index === candidate
   if (attempts === 0 || (!isHere && closed[index])) return 0
-  const ceilingMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempts - 1))
-  const backoffMs = Math.floor(random * ceilingMs)
-  if (!isHere || retryAfterMs === null) return backoffMs
-  return Math.max(backoffMs, stayAwayMs(retryAfterMs, policy) + Math.floor(random * policy.baseDelayMs))
+  const usualMs = backoffMs(attempts, policy, random)
+  if (!isHere || retryAfterMs === null) return usualMs
+  return Math.max(usualMs, stayAwayMs(retryAfterMs, policy) + Math.floor(random * policy.baseDelayMs))
+}
+
+/** The wait before a deployment is tried again that a job was tried at so often; 0 before the first time. */
+export function backoffMs(attempts: number, policy: Omit<RetryPolicy, 'maxAttempts'>, random: number): number {
+  if (attempts === 0) return 0
+  return Math.floor(random * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempts - 1)))
 }
 
 /** How much of an upstream's `Retry-After` is honoured, in milliseconds. */

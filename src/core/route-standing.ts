@@ -1,6 +1,6 @@
 import type { GateClosed, GateClosedReason, GateView } from './gate.ts'
 import type { DeploymentFacts, RequestWish, RouteRequest } from './route-facts.ts'
-import type { DeploymentSignals } from './routing-signals.ts'
+import type { DeploymentSignals, DeploymentSpeed } from './routing-signals.ts'
 
 /**
  * How a deployment stands at the moment.
@@ -29,9 +29,9 @@ export function standOf(deployment: DeploymentFacts, signals: DeploymentSignals,
   const { gate, readyNodes } = signals
   if (readyNodes === 0) return { standing: 'away', note: `no live node of ${deployment.pool} takes jobs for it` }
   const closed = closedNow(gate, request.nowMs)
-  if (gate && closed?.reason === 'breaker') {
+  if (closed?.reason === 'breaker') {
     const until = describeWait(closed.opensAtMs, request.nowMs)
-    return { standing: 'away', note: `its breaker is open after ${gate.failures} failures${until}` }
+    return { standing: 'away', note: `${busyWords.breaker}${until}` }
   }
   const late = describeDelay(signals, request)
   if (late !== null) return { standing: 'late', note: late }
@@ -61,16 +61,21 @@ function describeWait(opensAtMs: number | null, nowMs: number): string {
 }
 
 function describeDelay(signals: DeploymentSignals, request: RouteRequest): string | null {
-  const expectedMs = expectedAnswerMs(signals, request)
   const leftMs = request.deadlineMs - request.nowMs
+  // Nobody reads a body of megabytes to find that its answer may be shorter still.
+  if (signals.speed === null || answerMs(signals.speed, usualAnswerTokens) <= leftMs) return null
+  const expectedMs = expectedAnswerMs(signals, request)
   if (expectedMs === null || expectedMs <= leftMs) return null
   return `an answer takes it about ${seconds(expectedMs)} s, the deadline is in ${seconds(Math.max(0, leftMs))} s`
 }
 
 /** How long an answer takes by what was measured; null where nothing was. */
 export function expectedAnswerMs({ speed }: DeploymentSignals, { wish }: RouteRequest): number | null {
-  if (speed === null) return null
-  return speed.firstTokenMs + (answerTokens(wish()) / Math.max(speed.tokensPerSecond, slowest)) * 1000
+  return speed && answerMs(speed, answerTokens(wish()))
+}
+
+function answerMs({ firstTokenMs, tokensPerSecond }: DeploymentSpeed, tokens: number): number {
+  return firstTokenMs + (tokens / Math.max(tokensPerSecond, slowest)) * 1000
 }
 
 const slowest = 0.01

@@ -106,6 +106,7 @@ function reachAfter(
   catalogue: Models,
 ): ModelFacts[] {
   const first = general.flatMap((model) => model[kind]).flatMap((name) => catalogue.modelOf(name) ?? [])
+  if (first.length === 0) return []
   const all = reach(first, (model) => [...model[kind], ...model.fallbacks], catalogue)
   return all.filter(({ name }) => name !== general[0]?.name)
 }

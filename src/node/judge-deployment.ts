@@ -9,6 +9,8 @@ export interface ServerFacts {
   readonly provider: string
   readonly runtime: NodeRuntime | null
   readonly trouble: string | null
+  /** Nobody can be reached at its address, so a call would fail as well. */
+  readonly isGone: boolean
   readonly isOther: boolean
 }
 
@@ -41,8 +43,8 @@ export function judgeDeployment(
 
 function troubleOf(model: string, server: ServerFacts, found: FoundModel | undefined): string | null {
   const { runtime, provider, trouble } = server
-  // Nothing but a failed call says whether a server of an unknown kind is there.
-  if (runtime === null && (provider === 'openai-compatible' || provider === 'localai')) return null
+  // One of an unknown kind need not answer questions: unless nobody is there, nothing but a failed call says how it is.
+  if (runtime === null && (provider === 'openai-compatible' || provider === 'localai') && !server.isGone) return null
   if (trouble !== null) return `the server ${trouble}`
   const mustList = runtime?.kind === 'ollama' || runtime?.kind === 'vllm'
   return mustList && !found ? `the server has no model ${model}` : null

@@ -34,6 +34,9 @@ export function rootOf(baseUrl: string): string {
 /** A server that answers slowly once is not away; one that refuses connections is. */
 const silencesAllowed = 1
 
+/** What says for certain that a call would not get through either. */
+const goneCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'])
+
 /** What is known of one server: the last look at it, and whether it is still there. */
 export class WatchedServer {
   readonly root: string
@@ -42,6 +45,8 @@ export class WatchedServer {
   runtime: NodeRuntime | null = null
   /** Why it can't be used; null while it can. */
   trouble: string | null = 'has not been looked at'
+  /** Nobody can be reached at its address. */
+  isGone = false
   /** It has answered, and not as an Ollama does. */
   isOther = false
   /** Calls that it works on, whoever made them; null where it does not say. */
@@ -79,12 +84,14 @@ export class WatchedServer {
       if (look.code === 'no answer in time' && this.runtime && this.#silences <= silencesAllowed) return
       // Whoever answers at this address next may be somebody else.
       this.isOther = false
+      this.isGone = goneCodes.has(look.code)
       this.runtime = null
       this.busy = null
       this.trouble = `does not answer (${look.code})`
       return
     }
     this.#silences = 0
+    this.isGone = false
     this.isOther = look.kind === 'other'
     this.runtime = look.kind === 'found' ? look.runtime : null
     this.busy = look.kind === 'found' ? look.busy : null

@@ -23,7 +23,8 @@ export async function callUpstream(run: AttemptRun, signal: AbortSignal, deps: D
 
   const { upstream } = run
   if (!upstream) return refused('connection', 'the deployment is not in this node’s configuration')
-  const refusal = deps.refusalOf?.(run.candidate.deployment, sensitivity) ?? null
+  const { deployment, isUnmasked } = run.candidate
+  const refusal = deps.refusalOf?.(deployment, sensitivity, isUnmasked) ?? null
   if (refusal) return refused(refusal.kind === 'forbidden' ? 'unsupported' : 'connection', refusal.reason)
   const bodyJson = bodyWithinAllowance(run, upstream)
   if (bodyJson === null) return { kind: 'not-called', code: 'budget_exceeded' }

@@ -2,6 +2,7 @@ import type { GateClosed } from '../core/gate.ts'
 import type { JobId } from '../core/job.ts'
 import { chooseAtGate, type GateChoice } from '../core/next-candidate.ts'
 import type { AttemptStart, Lane, QueueEntry } from '../core/ports.ts'
+import { backoffMs } from '../core/retry-policy.ts'
 import type { Span } from '../core/telemetry.ts'
 import { type AttemptRun, beginRun, costOfAll, describeAttempts } from './attempt-run.ts'
 import type { DispatchDeps } from './dispatch-deps.ts'
@@ -78,10 +79,21 @@ async function standAside(
     if (await deps.gates.park(entry.id, { ...place, tokens, nowMs })) metrics.jobParked({ deployment, reason })
     return
   }
-  const next = { fromHop: entry.hop, candidate: choice.candidate, lane, readyAtMs: nowMs }
+  const readyAtMs = readyAt(deployment, refused, nowMs, deps)
+  const next = { fromHop: entry.hop, candidate: choice.candidate, lane, readyAtMs }
   if (!(await deps.store.moveOn(entry.id, next))) return
   metrics.fallback({ deployment: entry.deployment, reason })
-  await handOver(entry.id, { lane, hop: entry.hop + 1, deployment, readyAtMs: nowMs }, span, deps)
+  await handOver(entry.id, { lane, hop: entry.hop + 1, deployment, readyAtMs }, span, deps)
+}
+
+/**
+ * A job that comes back to a deployment where it failed before has only been away to a closed gate: without the pause
+ * that a retry makes, its attempts would be used up within moments.
+ */
+function readyAt(deployment: string, { attempts, deadlineMs }: Refused, nowMs: number, deps: DispatchDeps): number {
+  const made = attempts.filter((attempt) => attempt.deployment === deployment).length
+  const atMs = nowMs + backoffMs(made, deps.policy, deps.random())
+  return atMs < deadlineMs ? atMs : nowMs
 }
 
 async function chooseWay(
@@ -104,7 +116,10 @@ async function chooseWay(
 async function expire(id: JobId, { plan, attempts, candidate }: Refused, deps: DispatchDeps): Promise<void> {
   const { masked, candidates } = plan
   const ended = await deps.store.end(id, 'expire', {
-    error: { code: 'deadline_exceeded', message: `No deployment had room in time. ${describeAttempts(attempts)}` },
+    error: {
+      code: 'deadline_exceeded',
+      message: `No deployment could take the job before its deadline. ${describeAttempts(attempts)}`,
+    },
     attempts,
     masked,
     deployment: candidates[candidate]?.deployment ?? '',

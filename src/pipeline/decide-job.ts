@@ -111,6 +111,10 @@ function route(
   const masked = vault.size > 0 && isChanged
   const { endpoint, surface, stream, includeUsage, model } = spec
   const asked = catalogue.modelOf(model)
+  const isUnmaskable = maskedJson !== asWritten
+  const seesMasked = ({ pool }: Candidate) => formFor(sensitivity, catalogue.residencyOf(pool)) === 'masked'
+  const noteForm = (candidate: Candidate) =>
+    seesMasked(candidate) ? candidate : { ...candidate, isUnmasked: true as const }
   const plan: DispatchPlan = {
     endpoint,
     surface,
@@ -118,14 +122,13 @@ function route(
     includeUsage,
     model,
     masked,
-    candidates,
+    candidates: isUnmaskable ? candidates.map(noteForm) : candidates,
     ...(allowance && { allowance }),
     ...(promptTokens !== null && { promptTokens }),
     ...(asked?.onOutage === 'wait' && { onOutage: 'wait' }),
     ...(asked?.onCutStream === 'fail' && { onCutStream: 'fail' }),
   }
-  const bodyFor = ({ pool }: Candidate) =>
-    formFor(sensitivity, catalogue.residencyOf(pool)) === 'masked' ? maskedJson : asWritten
+  const bodyFor = (candidate: Candidate) => (seesMasked(candidate) ? maskedJson : asWritten)
   return {
     plan,
     lane: { pool: candidates[0]?.pool ?? '', sensitivity, priority: spec.priority },

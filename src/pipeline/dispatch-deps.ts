@@ -21,8 +21,11 @@ export interface DispatchDeps {
   readonly gateOf: (deployment: string) => GateSettings | null
   /** Null for a deployment unknown here. */
   readonly upstreamOf: (deployment: string) => Upstream | null
-  /** Why this node does not serve a deployment at the moment, or not jobs of this class. Absent: it always does. */
-  readonly refusalOf?: (deployment: string, sensitivity: Sensitivity) => NodeRefusal | null
+  /**
+   * Why this node does not serve a deployment at the moment, or not jobs of this class, or not what shows what was found
+   * in it. Absent: it always does.
+   */
+  readonly refusalOf?: (deployment: string, sensitivity: Sensitivity, isUnmasked?: boolean) => NodeRefusal | null
   /** The class of the jobs in a queue, by which a node refuses what it may not see before it claims it. */
   readonly sensitivityOf?: (queue: string) => Sensitivity
   readonly telemetry: Telemetry

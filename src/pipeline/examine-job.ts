@@ -109,7 +109,7 @@ function classify(
     raises.push(['restricted', 'pictures, sound, files or lists of tokens'])
 
   const sensitivity = raises.reduce((strictest, [raised]) => stricter(strictest, raised), asked)
-  if (sensitivity === asked) return { sensitivity, reason: 'as requested or by the tenant’s policy' }
+  if (sensitivity === asked) return { sensitivity, reason: 'as requested or by policy of the tenant' }
   const reasons = raises.filter(([raised]) => raised === sensitivity).map(([, reason]) => reason)
   return { sensitivity, reason: `raised from ${asked}: ${reasons.join('; ')}` }
 }

@@ -21,7 +21,7 @@ export interface Replayer extends ReplayOptions {
 }
 
 /**
- * Runs a dead letter again: a new job with the same request, tenant, tags and webhook, taken in like any other. There is
+ * Runs a dead letter again: a new job with the same request, tenant, tags, webhook and wish of the cache, taken in like any other. There is
  * one run for each dead letter: who asks again, at the same time or after a crash, gets that one; a run that fails is a
  * dead letter itself. The class is at least the one that was decided before.
  * @throws BrokerError `job_not_replayable`, and what `acceptJob` throws
@@ -46,6 +46,7 @@ export async function replayJob(job: JobRecord, replayer: Replayer, deps: Accept
       deadlineMs: deadlineMs ?? deps.now() + (spec.deadlineMs - spec.createdAtMs),
       metadata: spec.metadata,
       tags: spec.tags,
+      cache: spec.cache,
       webhook: spec.webhook && { url: spec.webhook.url, events: spec.webhook.events && [...spec.webhook.events] },
       traceparent,
       replay: { of: placeAfter(job), by },

@@ -143,7 +143,10 @@ function describeStart(
     const { reason, opensAtMs } = start.closed
     return { kind: 'closed', ...visit, closed: { reason, opensInMs: opensAtMs === null ? null : opensAtMs - nowMs } }
   }
-  const { isProbe, bodyJson, createdAtMs, hasOutput } = start
+  const { isProbe, createdAtMs, hasOutput } = start
+  // The pool was on-premises when this body was made for it. The node refuses the job, and need not see it for that.
+  const isHidden = plan.candidates[candidate]?.isUnmasked === true && residencyOf(facts.pool) === 'cloud'
+  const bodyJson = isHidden ? '{}' : start.bodyJson
   return { kind: 'go', ...visit, isProbe, fence: start.fence, bodyJson, createdAgoMs: nowMs - createdAtMs, hasOutput }
 }
 

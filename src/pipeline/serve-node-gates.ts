@@ -40,7 +40,7 @@ export function gateHandlers(deps: NodeServiceDeps): { readonly [Call in GateCal
     },
 
     async leave(who) {
-      await registry.remove(who.node)
+      await registry.remove(who.node, who.pool)
       return {}
     },
   }

@@ -1,14 +1,15 @@
-import type { GateSettings, Gates, WokenJob } from '../core/gate.ts'
+import type { BreakerPolicy, GateSettings, Gates, WokenJob } from '../core/gate.ts'
 import type { LaneQueues } from '../core/ports.ts'
 import type { Logger } from '../core/telemetry.ts'
+import type { Sensitivity } from '../core/vocabulary.ts'
 
 export interface KeeperDeps {
   readonly gates: Pick<Gates, 'peek' | 'wake'>
   readonly queues: LaneQueues
   /** The gates whose parked jobs this process wakes: those of its own pool's deployments. */
   readonly settings: readonly GateSettings[]
-  /** Whether jobs for a deployment can be served here now: nothing is woken for one that would be refused again. */
-  readonly isReady: (deployment: string) => boolean
+  /** Whether jobs of a class can be served here now by a deployment: what would be refused again is not woken for it. */
+  readonly isReady: (deployment: string, sensitivity: Sensitivity) => boolean
   readonly log: Logger
   readonly now: () => number
 }
@@ -31,6 +32,8 @@ interface Watched {
   again: boolean
   /** There was no room when it was last woken, and only the end of a call makes some. */
   isFull: boolean
+  /** Until when only the look wakes it: what this process refuses, and has parked, it would take and park at once again. */
+  restsUntilMs: number
   alarm: { readonly atMs: number; readonly timer: NodeJS.Timeout } | null
 }
 
@@ -52,7 +55,7 @@ export class BacklogKeeper {
     this.#watched = new Map(
       deps.settings.map((settings) => [
         settings.deployment,
-        { settings, hasBacklog: false, isWaking: false, again: false, isFull: false, alarm: null },
+        { settings, hasBacklog: false, isWaking: false, again: false, isFull: false, restsUntilMs: 0, alarm: null },
       ]),
     )
   }
@@ -77,17 +80,19 @@ export class BacklogKeeper {
   /** Say so after every attempt, however it went: there may be room now. */
   freed(deployment: string): void {
     const watched = this.#watched.get(deployment)
-    if (!watched?.hasBacklog) return
+    if (!watched?.hasBacklog || this.#rests(watched)) return
     watched.isFull = false
     // Until a gate opens by its clock the end of a call changes nothing but what it used of its tokens.
     if (watched.alarm === null || watched.settings.limits.tokensPerMinute !== null) this.#wake(watched)
   }
 
-  /** A job was parked behind a deployment. */
-  parked(deployment: string): void {
+  /** A job of this class was parked behind a deployment. */
+  parked(deployment: string, sensitivity: Sensitivity): void {
     const watched = this.#watched.get(deployment)
     if (!watched) return
     watched.hasBacklog = true
+    if (!this.#deps.isReady(deployment, sensitivity)) watched.restsUntilMs = this.#deps.now() + lookMs
+    if (this.#rests(watched)) return
     // What its gate is waiting for is known already; one more job behind it changes nothing.
     if (watched.alarm === null && !watched.isFull) this.#wake(watched)
   }
@@ -98,10 +103,14 @@ export class BacklogKeeper {
       peek: (asked, nowMs) => gates.peek(asked, nowMs),
       park: async (id, at) => {
         const isParked = await gates.park(id, at)
-        if (isParked) this.parked(at.deployment)
+        if (isParked) this.parked(at.deployment, at.lane.sensitivity)
         return isParked
       },
     }
+  }
+
+  #rests({ restsUntilMs }: Watched): boolean {
+    return this.#deps.now() < restsUntilMs
   }
 
   async #lookOnAndOn(): Promise<void> {
@@ -123,7 +132,7 @@ export class BacklogKeeper {
   }
 
   #wake(watched: Watched): void {
-    if (this.#stopped || !this.#deps.isReady(watched.settings.deployment)) return
+    if (this.#stopped || !this.#deps.isReady(watched.settings.deployment, 'public')) return
     if (watched.isWaking) {
       watched.again = true
       return
@@ -206,6 +215,26 @@ export async function readdStranded(deps: {
   const woken = await deps.gates.stranded(deps.deployments, deps.nowMs - strandedAfterMs, strandedBatch)
   await addToLanes(woken, deps.queues)
   return woken.length
+}
+
+/**
+ * Wakes jobs that are parked behind deployments of which the configuration says nothing any more: no keeper does. Each is
+ * refused by a dispatcher of its pool, and goes on to its next candidate. For the courier.
+ */
+export async function wakeOrphans(deps: {
+  gates: Pick<Gates, 'wake'>
+  queues: LaneQueues
+  deployments: readonly string[]
+  breaker: BreakerPolicy
+  nowMs: number
+}): Promise<void> {
+  const limits = { requestsPerMinute: null, tokensPerMinute: null, parallel: null }
+  for (const deployment of deps.deployments) {
+    // A gate that is always open: its own may stay shut, and has nobody who probes.
+    const settings = { gate: `${deployment}@`, deployment, limits, breaker: deps.breaker }
+    const { woken } = await deps.gates.wake(settings, wakeBatch, deps.nowMs)
+    await addToLanes(woken, deps.queues)
+  }
 }
 
 /** A waker adds to the lane within one round trip; a job that waits there longer is only added again, for nothing. */

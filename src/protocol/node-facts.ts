@@ -14,6 +14,9 @@ import { endpoints, priorities, sensitivities } from '../core/vocabulary.ts'
 const name = z.string().min(1).max(200)
 const count = z.number().int().min(0)
 const amount = z.number().min(0)
+// What is added up in Redis must be whole, and far from where it would overflow.
+const tokens = z.int().min(0).max(1_000_000_000_000)
+export const microUsd = z.int().min(0).max(1_000_000_000_000)
 const milliseconds = z.number().min(-1e12).max(1e12)
 
 /** What a schema checks, as the type of the core that it stands for. */
@@ -33,15 +36,21 @@ const priority = z.enum(priorities)
 const errorCode = z.string().regex(/^[a-z_]{1,60}$/)
 
 export const usage = as<TokenUsage>(
-  z.looseObject({ prompt_tokens: count, completion_tokens: count, total_tokens: count }),
+  z.looseObject({
+    prompt_tokens: tokens,
+    completion_tokens: tokens,
+    total_tokens: tokens,
+    prompt_tokens_details: z.looseObject({ cached_tokens: tokens.nullish() }).nullish(),
+    completion_tokens_details: z.looseObject({ reasoning_tokens: tokens.nullish() }).nullish(),
+  }),
 )
 
 const attempt = as<Attempt>(
-  z.looseObject({ deployment: name, outcome: errorCode, status: z.int().nullable(), ms: amount, cost: amount }),
+  z.looseObject({ deployment: name, outcome: errorCode, status: z.int().nullable(), ms: amount, cost: microUsd }),
 )
 export const attempts = z.array(attempt).max(1_000)
 
-export const usedSoFar = as<UsedSoFar>(z.looseObject({ promptTokens: count, outputTokens: count, cost: amount }))
+export const usedSoFar = as<UsedSoFar>(z.looseObject({ promptTokens: tokens, outputTokens: tokens, cost: microUsd }))
 
 /** The row of the ledger without what the broker knows better: the job, the pool, the time. */
 export type AttemptFacts = Omit<AttemptRecord, 'kind' | 'job' | 'atMs' | 'attemptId' | 'pool' | 'deployment'>
@@ -54,7 +63,7 @@ export const attemptFacts = as<AttemptFacts>(
     firstTokenMs: amount.nullable(),
     usage: usage.nullable(),
     isEstimated: z.boolean(),
-    cost: amount,
+    cost: microUsd,
   }),
 )
 
@@ -62,7 +71,7 @@ export const attemptFacts = as<AttemptFacts>(
 export const gateFacts = z.object({
   outcome: z.enum(['success', 'failure', 'broken', 'neutral']),
   stayAwayMs: amount.nullable(),
-  tokens: count.nullable(),
+  tokens: tokens.nullable(),
 })
 
 const gateClosed = z.object({

@@ -70,12 +70,15 @@ export class HeldEntries {
   }
 
   hasOf(queue: ServedQueue): boolean {
-    return [...this.#held].some((held) => held.queue === queue)
+    for (const held of this.#held) if (held.queue === queue) return true
+    return false
   }
 
   /** Whether an entry of this queue would go before one in hand. */
   hasLowerThan(queue: QueueName): boolean {
-    return [...this.#held].some((held) => rankOf(held.queue) > rankOf(queue))
+    const rank = rankOf(queue)
+    for (const held of this.#held) if (rankOf(held.queue) > rank) return true
+    return false
   }
 
   /** Extends all leases. The work on an entry whose lease is lost is aborted. */

@@ -54,6 +54,12 @@ export class BrokerAway extends Error {
   }
 }
 
+/** What Node says where it does not trust the one who signed the broker's certificate. */
+function hintFor(code: string): string {
+  const isStranger = /SELF_SIGNED|VERIFY_LEAF|ISSUER_CERT/.test(code)
+  return isStranger ? '; NODE_EXTRA_CA_CERTS names the file of a certificate authority of the house' : ''
+}
+
 const connectTimeoutMs = 5_000
 /** From the request's last byte to the answer; Redis itself may take 15 s for the largest. */
 const answerTimeoutMs = 30_000
@@ -179,7 +185,7 @@ export class BrokerClient {
       return { status: statusCode, text: await body.text() }
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
-      throw new BrokerAway(code, { cause: error })
+      throw new BrokerAway(`${code}${hintFor(code)}`, { cause: error })
     }
   }
 

@@ -1,6 +1,7 @@
 import { type Ending, transitions } from '../core/job-state.ts'
 import { claimLua, gatePrelude, outcomeArgCount, outcomeFrom, placeFields, reportLua } from './gate-prelude.ts'
 import { advance, endedStages, jobPrelude, lostAttempts, oneOf } from './job-prelude.ts'
+import { keys } from './keys.ts'
 
 /**
  * The Lua side of attempts: how they start, write, and end. Each script is one atomic step, which takes or gives back
@@ -15,9 +16,9 @@ const startAttempt = `
 local id, hop = ARGV[1], tonumber(ARGV[2])
 if hop == 1 then call('ZREM', KEYS[3], id) end
 local stage, atHop, lane, ready, fence, held, parked, claim, started, placeholders, plan, candidate, attempts, deadline,
-  created, sensitivity, priority, output = unpack(call('HMGET', KEYS[1], 'stage', 'hop', 'lane', 'ready', 'fence',
+  created, sensitivity, priority, output, watchers = unpack(call('HMGET', KEYS[1], 'stage', 'hop', 'lane', 'ready', 'fence',
   'held', 'parked', 'claim', 'started', 'placeholders', 'plan', 'candidate', 'attempts', 'deadline', 'created',
-  'sensitivity', 'priority', 'output'))
+  'sensitivity', 'priority', 'output', 'watchers'))
 if not stage or ${oneOf(endedStages)} then return {'ended'} end
 -- It waits behind a gate, and whoever wakes it hands it over.
 if parked and call('ZSCORE', backlogOf(parked), id) then return {'ended'} end
@@ -51,14 +52,15 @@ fence = tonumber(fence or 0) + 1
 call('HSET', KEYS[1], 'stage', '${transitions.start.to}', 'fence', fence, 'node', ARGV[3], 'claimed', ARGV[4],
   'started', started or ARGV[4], 'input_price', ARGV[5], 'used', '', 'claim', ARGV[7])
 if stage ~= 'running' then
-  emit(KEYS[1], id, 'job.in_progress {"masked":' .. (placeholders == '1' and 'true' or 'false') .. '}')
+  emit(KEYS[1], id, 'job.in_progress {"masked":' .. (placeholders == '1' and 'true' or 'false') .. '}',
+    watchers)
 end
 return go(isProbe)
 `
 
 /** KEYS job · ARGV id fence isFirstOutput number used entry… */
 const append = `
-local state = call('HMGET', KEYS[1], 'stage', 'fence', 'append')
+local state = call('HMGET', KEYS[1], 'stage', 'fence', 'append', 'watchers')
 if state[1] ~= 'running' or state[2] ~= ARGV[2] then return 0 end
 -- Redis has done this already, and the connection broke before it could say so. What came another way may even come
 -- after the next one: every number up to the last is done.
@@ -69,7 +71,7 @@ else call('HSET', KEYS[1], 'append', ARGV[4], 'used', ARGV[5]) end
 if ARGV[3] == '1' then call('HSET', KEYS[1], 'output', 1) end
 local entries = {unpack(ARGV, 6)}
 local length = call('RPUSH', eventsOf(ARGV[1]), unpack(entries))
-publish(KEYS[1], ARGV[1], length - #entries + 1, entries, false)
+publish(KEYS[1], ARGV[1], length - #entries + 1, entries, false, nil, state[4])
 return 1
 `
 
@@ -129,6 +131,7 @@ if facts[7] then
   local plan = cjson.decode(call('HGET', KEYS[1], 'plan'))
   local deployment = plan.candidates[tonumber(ARGV[3]) + 1].deployment
   call('HSET', KEYS[1], 'parked', deployment)
+  call('SADD', '${keys.backlogs}', deployment)
   call('ZADD', wokenOf(deployment), ARGV[6], ARGV[1])
 end
 return 1
@@ -175,15 +178,14 @@ const end = (ending: Ending) => {
   const firstBody = ending === 'recall' ? restArg + 1 : restArg
   return `
 local id, fence = ARGV[1], ARGV[2]
-local state = call('HMGET', KEYS[1], 'stage', 'fence', 'hook', 'node', ${placeFields})
+local state = call('HMGET', KEYS[1], 'stage', 'fence', 'hook', 'node', ${placeFields}, 'watchers')
 local stage, before = state[1], state[1]
 if fence ~= '' and (state[2] ~= fence or stage ~= 'running') then return 0 end
-${advance(ending)}
-if not stage then return 0 end
+if not (${oneOf(transitions[ending].from)}) then return 0 end
 local entry, result = ARGV[5], ARGV[6]
 record('${ending === 'reject' ? 'decision' : 'attempt'}', ARGV[8])
 local bodies = tonumber(ARGV[7])
-call('HSET', KEYS[1], 'finished', ARGV[10], unpack(ARGV, ${firstBody} + bodies))
+call('HSET', KEYS[1], 'stage', '${transitions[ending].to}', 'finished', ARGV[10], unpack(ARGV, ${firstBody} + bodies))
 ${ending === 'cancel' || ending === 'expire' ? settleLost(ending) : ''}
 record('end', ARGV[9])
 local outcome = ${outcomeFrom(outcomeArg)}
@@ -198,7 +200,7 @@ call('ZREM', KEYS[2], id)
 if before == 'intake' then call('ZREM', KEYS[3], id) end
 for index = ${firstBody}, ${firstBody - 1} + bodies do redis.pcall('DEL', ARGV[index]) end
 if state[3] == '1' then call('LPUSH', KEYS[4], id .. ' job.${transitions[ending].to}') end
-publish(KEYS[1], id, sequence, {entry}, true, result)
+publish(KEYS[1], id, sequence, {entry}, true, result, state[8])
 return 1
 `
 }

@@ -12,7 +12,8 @@ import { keys } from './keys.ts'
  * - `running`: a set of jobs, kept where calls at once are limited or wanted. `reserved`: the jobs that were woken, with
  *   the tokens that are kept for each, and the sum of them. `requests`, `tokens`: rolling counters.
  * - A backlog belongs to a deployment: `backlog`, parked jobs by rank; `woken`, those that have a place and are on their
- *   way to a dispatcher, by time.
+ *   way to a dispatcher, by time. `backlogs` names the deployments that have any, those included that are in no
+ *   configuration any more.
  *
  * A job knows what it has: `held`, the gate; `booked`, its tokens and when; `parked`, the deployment in whose backlog it
  * is. Clocks of dispatchers differ, so the clock is Redis's own; what goes in and out are spans of time.
@@ -86,6 +87,7 @@ local function gateTools(clock)
   local function unpark(deployment, id)
     call('ZREM', backlogOf(deployment), id)
     call('ZREM', wokenOf(deployment), id)
+    if call('EXISTS', backlogOf(deployment), wokenOf(deployment)) == 0 then call('SREM', '${keys.backlogs}', deployment) end
   end
 
   -- Of two reasons the one that lasts longer; one whose end depends on others outlasts all.

@@ -42,6 +42,7 @@ if hop ~= tonumber(ARGV[2]) then return 0 end
 takeAway(KEYS[1], ARGV[1], {stage = stage, fence = facts[3], held = facts[5], parked = facts[6]}, ARGV[8], ARGV[9])
 call('HSET', KEYS[1], 'lane', ARGV[5], 'candidate', ARGV[3], 'hop', hop + 1, 'ready', 0, 'parked', ARGV[4],
   'want', string.format('%.0f', tokensOfPlan(KEYS[1], tonumber(ARGV[7]))))
+call('SADD', '${keys.backlogs}', ARGV[4])
 call('ZADD', backlogOf(ARGV[4]), string.format('%.0f', tonumber(ARGV[6]) * ${rankStep} + tonumber(facts[4])), ARGV[1])
 return 1
 `

@@ -31,8 +31,9 @@ const resultPrefix = keys.result('' as JobId)
 export const jobPrelude = `
 local call = redis.call
 
-local function publish(job, id, first, entries, final, result)
-  local watchers = call('HGET', job, 'watchers')
+-- The last argument is the field of that name, false where it is missing; without one the job is asked for it.
+local function publish(job, id, first, entries, final, result, watchers)
+  if watchers == nil then watchers = call('HGET', job, 'watchers') end
   if not watchers or watchers == '' then return end
   local message = id .. ' ' .. first .. '\\n' .. table.concat(entries, '\\30')
   if final then message = message .. '\\31' .. (result or '') end
@@ -49,9 +50,9 @@ end
 local function eventsOf(id) return '${eventsPrefix}' .. id end
 local function resultOf(id) return '${resultPrefix}' .. id end
 
-local function emit(job, id, entry)
+local function emit(job, id, entry, watchers)
   local sequence = call('RPUSH', eventsOf(id), entry)
-  publish(job, id, sequence, {entry}, false)
+  publish(job, id, sequence, {entry}, false, nil, watchers)
 end
 `
 

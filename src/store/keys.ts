@@ -75,6 +75,8 @@ export const keys = {
   backlog: (deployment: string) => `sluice:backlog:parked:${deployment}`,
   /** Jobs of it that have a place and are on their way to a dispatcher, by the time when somebody last saw to that. */
   woken: (deployment: string) => `sluice:backlog:woken:${deployment}`,
+  /** The deployments that have any of these. */
+  backlogs: 'sluice:backlog:deployments',
   /** Answers that may be given again, sealed, by the hash of their request; maybe in another Redis. */
   cachedAnswer: (key: string) => `sluice:cache:answer:${key}`,
   /** Their keys by the time when they expire, and their sizes, so that the oldest can go. */

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { AnswerCache, CachedAnswer, Flights } from '../core/answer-cache.ts'
 import type { JobId } from '../core/job.ts'
+import { priorities } from '../core/vocabulary.ts'
 import { keys } from './keys.ts'
 import { translateRedisErrors } from './redis-errors.ts'
 import { defineScripts, type RunScript } from './scripts.ts'
@@ -30,8 +31,14 @@ call('ZADD', KEYS[2], now + tonumber(ARGV[3]), key)
 call('HSET', KEYS[3], key, size)
 local total = call('INCRBY', KEYS[4], size)
 while total > most do
+  -- The other sizes were evicted: what is left of their sum would keep every answer out from now on.
+  if call('ZCARD', KEYS[2]) == 1 then
+    call('DEL', KEYS[3])
+    call('HSET', KEYS[3], key, size)
+    call('SET', KEYS[4], size)
+    break
+  end
   local oldest = call('ZRANGE', KEYS[2], 0, 0)[1]
-  if not oldest then break end
   call('DEL', '${keys.cachedAnswer('')}' .. oldest)
   total = forget(oldest)
 end
@@ -72,12 +79,19 @@ function contextOf(key: string): { job: string; field: string } {
   return { job: key, field: 'cached' }
 }
 
-/** KEYS leader followers leading untaken · ARGV key job ttl mayFollow */
+/**
+ * KEYS leader followers leading untaken · ARGV key job ttl mayFollow. Who is more urgent than the leader can't wait until
+ * its turn comes: it leads as well, and whichever of them ends first has the answer.
+ */
 const join = `
 local call = redis.call
 local leader = call('GET', KEYS[1])
-if leader and leader ~= ARGV[2] then
-  if ARGV[4] == '' then return 2 end
+local function rankOf(job)
+  local ranks = {${priorities.map((priority, rank) => `${priority} = ${rank}`).join(', ')}}
+  return ranks[call('HGET', '${keys.job('' as JobId)}' .. job, 'priority') or '']
+end
+if leader and leader ~= ARGV[2] and ARGV[4] == '' then return 2 end
+if leader and leader ~= ARGV[2] and (rankOf(leader) or 0) <= (rankOf(ARGV[2]) or 0) then
   if not call('LPOS', KEYS[2], ARGV[2]) then call('RPUSH', KEYS[2], ARGV[2]) end
   if call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then call('PEXPIRE', KEYS[2], ARGV[3]) end
   -- It has no queue entry on purpose.
@@ -106,7 +120,9 @@ const succeed = `
 local call = redis.call
 call('HDEL', KEYS[3], ARGV[2])
 call('LREM', KEYS[2], 0, ARGV[3])
-if call('GET', KEYS[1]) == ARGV[2] then
+local leader = call('GET', KEYS[1])
+-- What was noted of the leader may have been forgotten: the others still wait.
+if not leader or leader == ARGV[2] then
   call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
   call('HSET', KEYS[3], ARGV[3], ARGV[1])
 end

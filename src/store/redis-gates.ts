@@ -66,6 +66,22 @@ export class RedisGates implements Gates {
     return found
   }
 
+  /** The deployments that jobs are parked behind, or were woken from, whether or not the configuration still has them. */
+  async backlogs(): Promise<readonly string[]> {
+    return translateRedisErrors(this.#redis.smembers(keys.backlogs))
+  }
+
+  /** Of each deployment a page of the jobs that are parked behind it, those left out that were woken. */
+  async waitingAt(
+    pages: readonly { readonly deployment: string; readonly offset: number }[],
+    limit: number,
+  ): Promise<readonly (readonly JobId[])[]> {
+    const read = pages.map(({ deployment, offset }) =>
+      this.#redis.zrange(keys.backlog(deployment), `${offset}`, `${offset + limit - 1}`),
+    )
+    return (await translateRedisErrors(Promise.all(read))) as JobId[][]
+  }
+
   /** Jobs in the backlog of a deployment, those that were woken included: for whoever moves them on. */
   async parkedAt(deployment: string, offset: number, limit: number): Promise<readonly JobId[]> {
     const last = offset + limit - 1

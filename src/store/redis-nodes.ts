@@ -104,8 +104,9 @@ export class RedisNodeRegistry implements NodeRegistry {
     return pools.flat().toSorted((one, other) => compare(one.pool, other.pool) || compare(one.node, other.node))
   }
 
-  async remove(node: string): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => this.#redis.hdel(keys.nodes(pool), `report:${node}`)))
+  async remove(node: string, from?: string): Promise<void> {
+    const pools = from === undefined ? this.#pools : [from]
+    await Promise.all(pools.map((pool) => this.#redis.hdel(keys.nodes(pool), `report:${node}`)))
   }
 
   async setDraining(node: string, isDraining: boolean): Promise<boolean> {

@@ -46,7 +46,7 @@ function asksForTraces(env: Readonly<Record<string, string | undefined>>): boole
 
 /** Traces nothing and hands on the parent it was given, so that a trace which began elsewhere is not cut in two. */
 const passThroughTracing: Tracing = {
-  async span(_name, options, work) {
+  span(_name, options, work) {
     return work(new PassedSpan(options.parent))
   },
 }

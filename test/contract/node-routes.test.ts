@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import { startApi } from '../../src/compose/api.ts'
+import { startTelemetry } from '../../src/telemetry/tracing.ts'
 import { type SendOptions, startTestBroker, type TestBroker } from '../support/broker.ts'
 import { eventually } from '../support/eventually.ts'
 import { cloudNodeToken, httpsPools, nodeToken } from '../support/https-node.ts'
+import { silentLog } from '../support/mortal.ts'
 
 const delta = (text: string) => `output.delta {"choices":[{"index":0,"delta":{"content":"${text}"}}]}`
 const result = '{"choices":[{"index":0,"message":{"role":"assistant","content":"done"},"finish_reason":"stop"}]}'
@@ -121,6 +124,42 @@ describe('the routes for nodes', () => {
     expect([...events.matchAll(/"content":"([abc])"/g)].map(([, text]) => text).join('')).toBe('abc')
   })
 
+  it('count in whole numbers: anything else breaks off the roll-ups in their middle', async () => {
+    await using broker = await startBroker()
+    const id = await submit(broker)
+    const { attempt } = await start(broker, await claim(broker))
+    const counts = { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 }
+    const end = { attempt, ending: 'complete', resultJson: result, attempts: [], cost: 0, record }
+    for (const wrong of [
+      { cost: 0.5 },
+      { cost: 1e300 },
+      { usage: { ...counts, prompt_tokens_details: { cached_tokens: 0.5 } } },
+      { usage: { ...counts, prompt_tokens: 1e15 } },
+    ]) {
+      expect((await call(broker, 'end', { ...end, record: { ...record, ...wrong } })).status).toBe(400)
+    }
+    const details = { prompt_tokens_details: null, completion_tokens_details: { reasoning_tokens: 2 } }
+    const right = { ...record, cost: 3, usage: { ...counts, ...details } }
+    expect(await call(broker, 'end', { ...end, cost: 3, record: right })).toMatchObject({ body: { isOurs: true } })
+    expect(await jobOf(broker, id)).toMatchObject({ status: 'completed' })
+    await eventually('it is recorded', async () => (await broker.redis.xlen('sluice:records')) === 0)
+  })
+
+  it('let a node leave its own pool only', async () => {
+    await using broker = await startBroker()
+    const report = {
+      ...{ version: '0', isDraining: false, running: 0, slots: 1, waiting: 0, deployments: [], runtimes: [] },
+      ...{ memory: { totalBytes: 1, freeBytes: 1 }, platform: 'test' },
+    }
+    const cloud = { token: cloudNodeToken, pool: 'cloud' }
+    for (const caller of [{}, cloud]) {
+      expect((await call(broker, 'report', { report, upMs: 1, heartbeatMs: 60_000 }, caller)).status).toBe(200)
+    }
+    await call(broker, 'leave', {}, cloud)
+    expect(await broker.redis.hkeys('sluice:nodes:cloud')).toEqual([])
+    expect(await broker.redis.hkeys('sluice:nodes:studio')).toEqual(['report:mac-1'])
+  })
+
   it('take nothing from a claim that another one has followed', async () => {
     await using broker = await startBroker()
     const id = await submit(broker)
@@ -197,6 +236,37 @@ describe('the routes for nodes', () => {
     expect((await start(broker, claimed, cloud)).bodyJson).not.toContain('ada@example.com')
     const rest = await call(broker, 'claim', { max: 5, maxBatch: 5, waitMs: 300 }, cloud)
     expect(rest.body.entries).toEqual([])
+  })
+
+  it('show a pool that has become a cloud pool nothing that was found while it was on-premises', async () => {
+    await using broker = await startBroker()
+    const id = await submit(broker, { sensitivity: 'internal' })
+    await eventually('it is audited', async () => (await broker.redis.hget(`sluice:job:${id}`, 'stage')) === 'waiting')
+    const { studio, ...pools } = broker.config.pools
+    if (!studio) throw new Error('the studio is missing')
+    const telemetry = await startTelemetry({ role: 'api', node: 'late', env: {} })
+    const api = await startApi({
+      config: { ...broker.config, pools: { ...pools, studio: { ...studio, residency: 'cloud' } } },
+      redis: broker.server.url,
+      vaultKey: { current: broker.vaultKey, previous: [] },
+      adminKey: null,
+      node: 'late',
+      telemetry,
+      log: silentLog,
+    })
+    const send: TestBroker['send'] = (path, { json, headers } = {}) =>
+      fetch(api.url + path, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(json),
+      })
+    try {
+      const late = { ...broker, send }
+      expect((await start(late, await claim(late))).bodyJson).toBe('{}')
+    } finally {
+      await api.stop(500)
+      await telemetry.shutdown()
+    }
   })
 
   it('hand an entry back whose claim nobody waits for any more', async () => {

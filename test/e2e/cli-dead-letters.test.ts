@@ -54,8 +54,8 @@ describe('sluice dead-letters', () => {
     const ids = [await undertaker.bury('one'), await undertaker.bury('two')]
     const dry = await deadLetters('replay', '--kind', 'unprocessable', '--dry-run')
     expect(dry.exitCode).toBe(0)
-    expect(dry.stdout).toMatch(new RegExp(`^${ids[1]} +paid +paid-a +\\$0\\.03\\d{4}$`, 'm'))
-    expect(dry.stdout).toMatch(/^At most \$0\.0\d{5} in all/m)
+    expect(dry.stdout).toMatch(new RegExp(`^${ids[1]} +paid +paid-a +\\$0\\.03\\d{4} +\\$0\\.03\\d{4}$`, 'm'))
+    expect(dry.stdout).toMatch(/^At most (\$0\.0\d{5}) in all, at each one’s first deployment; \1 at the dearest\.$/m)
 
     const unsure = await deadLetters('replay', '--all')
     expect(unsure).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') })

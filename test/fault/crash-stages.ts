@@ -337,7 +337,7 @@ async function wake({ redis, queues }: Mortal, { id }: Job): Promise<void> {
     log: silentLog,
     now: Date.now,
   })
-  keeper.parked('cloud-a')
+  keeper.parked('cloud-a', 'public')
   await keeper.stop()
 }
 

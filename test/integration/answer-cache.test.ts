@@ -178,8 +178,8 @@ describe('requests that are in flight', () => {
       const [followers] = await broker.redis.keys('sluice:flight:followers:*')
       return followers !== undefined && (await broker.redis.llen(followers)) === 2
     })
-    const [first] = upstream.held
-    first?.response
+    const first = await eventually('the first call', () => upstream.held[0])
+    first.response
       .writeHead(400, { 'content-type': 'application/json' })
       .end('{"error":{"message":"no","type":"invalid_request_error","code":null,"param":null}}')
     await eventually('the next one leads', () => upstream.held.length === 2)

@@ -163,6 +163,17 @@ describe('replay', () => {
     expect(broker.upstream.calls.at(-1)?.deployment).toBe('free-a')
   })
 
+  it('keeps no answer of a run either when the job was to leave none', async () => {
+    const headers = { 'cache-control': 'no-store' }
+    const body = { messages: [{ role: 'user', content: 'broken' }] }
+    const json = { model: 'free', input: { endpoint: '/v1/chat/completions', body } }
+    const made = await broker.send('/v1/jobs', { headers, json })
+    const { id } = await undertaker.ended(((await made.json()) as { id: string }).id)
+    const run = await undertaker.replay(id)
+    const spec = await broker.redis.hget(`sluice:private:${run}`, 'spec')
+    expect(JSON.parse(spec ?? '{}')).toMatchObject({ cache: 'off' })
+  })
+
   it('gives the run as much time as the job had', async () => {
     const id = await undertaker.bury('broken', { deadline: 600 })
     const run = await undertaker.ended(await undertaker.replay(id))

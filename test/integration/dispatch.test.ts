@@ -116,6 +116,23 @@ describe('a node that is not ready', () => {
     expect(await bench.outcome(id)).toMatchObject({ status: 'completed', attempts: ['llama completed'] })
   })
 
+  it('sends back what has failed there before only after a pause', async () => {
+    await using bench = await DispatchBench.start({ gpt: ['overloaded', answer('well again')] })
+    bench.deps = {
+      policy: { maxAttempts: 4, baseDelayMs: 60_000, maxDelayMs: 60_000 },
+      random: () => 0.5,
+      refusalOf: (deployment) =>
+        deployment === 'llama' ? { kind: 'not_ready', reason: 'the server is down', isElsewhere: false } : null,
+    }
+    const id = await bench.addJob()
+    await bench.run(id)
+    expect(await bench.outcome(id)).toMatchObject({ attempts: ['gpt overloaded', 'gpt completed'] })
+    expect(bench.waits.map(({ deployment }) => deployment)).toEqual(['llama', 'gpt'])
+    const [there, back] = bench.waits.map(({ delayMs }) => delayMs)
+    expect(there).toBe(0)
+    expect(back).toBeGreaterThan(0)
+  })
+
   it('refuses a class that its server may not see before it claims a job, and serves the others', async () => {
     await using bench = await DispatchBench.start()
     bench.deps = {

@@ -204,7 +204,8 @@ describe('an Ollama model that is served by somebody’s cloud', () => {
     })
     expect(fateOf(node, 'm')).toEqual(['forbidden', 'forbidden', 'forbidden'])
     expect(fateOf(node, 'other')).toEqual(['called', 'called', 'called'])
-    expect(fateOf(node, 'away')).toEqual(['called', 'not_ready', 'not_ready'])
+    expect(fateOf(node, 'away')).toEqual(['not_ready', 'not_ready', 'not_ready'])
+    expect(stateOf(node, 'away')?.reason).toBe('the server does not answer (ECONNREFUSED)')
   })
 
   it('is refused as soon as the node sees that it became one', async () => {

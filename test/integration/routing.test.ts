@@ -221,7 +221,7 @@ describe('sluice route explain', () => {
     ])
     expect(table.stderr).toBe('')
     const lines = table.stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '))
-    expect(lines[0]).toMatch(/^hybrid: internal \(as requested or by the tenant’s policy\), needs chat/)
+    expect(lines[0]).toMatch(/^hybrid: internal \(as requested or by policy of the tenant\), needs chat/)
     expect(lines[1]).toBe('rule 1 of hybrid decides there')
     expect(lines[3]).toBe('# | DEPLOYMENT | MODEL | POOL | STANDS | COST | FIRST | TOKENS/S | LOAD | NOTE')
     expect(lines.slice(4, 7).map((line) => line.split(' | ').slice(0, 5))).toEqual([

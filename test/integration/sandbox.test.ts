@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
@@ -387,6 +388,19 @@ describe('sandbox server', () => {
     } finally {
       child.kill('SIGKILL')
     }
+  })
+
+  it.each([
+    ['--help', 0, 'stdout'],
+    ['--prot', 2, 'stderr'],
+    ['--port=99999', 2, 'stderr'],
+  ] as const)('tells how it is used, without a stack: %s', async (flag, exitCode, stream) => {
+    const main = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
+    const child = spawn(process.execPath, [main, flag], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [[code], told] = await Promise.all([once(child, 'exit'), text(child[stream])])
+    expect(code).toBe(exitCode)
+    expect(told).toContain('Usage: node src/sandbox/main.ts')
+    expect(told).not.toContain('    at ')
   })
 })
 

@@ -37,6 +37,8 @@ export class DispatchBench implements AsyncDisposable {
   readonly turns = new Map<string, Turn[]>()
   /** Deployments in the order in which they were called, and with which body. */
   readonly calls: { deployment: string; endpoint: 'chat' | 'embeddings'; bodyJson: string }[] = []
+  /** How long each hand-over should have waited. */
+  readonly waits: { deployment: string; delayMs: number }[] = []
   readonly #handed: { lane: Lane; entry: LaneEntry }[] = []
   /** Replaces what a dispatcher is given. */
   deps: Partial<DispatchDeps> = {}
@@ -89,6 +91,7 @@ export class DispatchBench implements AsyncDisposable {
       store: this.store,
       queues: {
         addToLane: async (lane, handed) => {
+          this.waits.push({ deployment: handed.deployment, delayMs: handed.delayMs ?? 0 })
           this.#handed.push({ lane, entry: handed })
         },
       },

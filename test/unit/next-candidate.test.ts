@@ -117,6 +117,10 @@ describe('a job whose gate is closed', () => {
     expect(choice({ candidate: 2, closed: [null, until(1), until(1)] })).toEqual({ action: 'move', candidate: 0 })
   })
 
+  it('goes rather to one that it was not tried at yet', () => {
+    expect(choice({ attempts: [failed('b', 'server_error')] })).toEqual({ action: 'move', candidate: 2 })
+  })
+
   it('leaves out those that failed for good', () => {
     expect(choice({ attempts: [failed('b', 'auth')] })).toEqual({ action: 'move', candidate: 2 })
   })

@@ -228,7 +228,7 @@ describe('what passes by itself', () => {
     expect(candidates.map(({ deployment: { id }, stand }) => [id, stand.standing, stand.note])).toEqual([
       ['b', 'busy', 'its requests of this minute are used up, for another 2 s'],
       ['d', 'late', 'an answer takes it about 51.0 s, the deadline is in 20.0 s'],
-      ['a', 'away', 'its breaker is open after 5 failures, for another 8 s'],
+      ['a', 'away', 'its breaker is open, for another 8 s'],
       ['c', 'away', 'no live node of studio takes jobs for it'],
     ])
   })

@@ -27,6 +27,13 @@ function answer(summary: object): Partial<ResultLine> {
 const run = { model: 'm', outcome: 'completed', out: 'out.jsonl', durationMs: 2_000 } as const
 
 describe('the report', () => {
+  it('says of failures what the attempts came to, however long what goes before them is', () => {
+    const tally = new Tally(true)
+    const message = `${'Words. '.repeat(20)}No answer after 1 attempt: cloud-mini: auth (401).`
+    tally.addResult(line(0, { status: 'failed', error: { code: 'upstream_failed', message } }))
+    expect(formatReport(buildReport(tally, run))).toContain('cloud-mini: auth (401).')
+  })
+
   it('adds up this run and those before it, and knows them apart', () => {
     const tally = new Tally(true)
     tally.addHeld(line(0, answer({ lines: 10, severities: { error: 1 } })))

@@ -44,6 +44,7 @@ export const jobAnswer = z.looseObject({
     )
     .default([]),
   usage: usageAnswer.nullish(),
+  cache: z.string().nullish(),
   cost_usd: z.number().nullish(),
   metadata: z.record(z.string(), z.string()).optional(),
   tags: z.record(z.string(), z.string()).optional(),

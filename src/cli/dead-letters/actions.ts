@@ -143,7 +143,8 @@ function showQuotes(quotes: ReplayBatch, { json, dryRun }: ReplayFlags): void {
     printLine('No dead letters.')
     return
   }
-  const total = `At most ${formatUsd(quotes.cost_usd ?? 0)} in all, at each one’s first deployment.`
+  const dearest = typeof quotes.most_usd === 'number' ? `; ${formatUsd(quotes.most_usd)} at the dearest` : ''
+  const total = `At most ${formatUsd(quotes.cost_usd ?? 0)} in all, at each one’s first deployment${dearest}.`
   const more = quotes.has_more ? '\nThere are others that fit: --limit N.' : ''
   // With --json only the outcome belongs on stdout.
   const stream = json ? process.stderr : process.stdout

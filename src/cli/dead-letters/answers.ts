@@ -46,6 +46,7 @@ export const replayBatchAnswer = z.looseObject({
           model: z.string(),
           deployments: z.array(z.looseObject({ deployment: z.string() })),
           cost_usd: z.number(),
+          most_usd: z.number().nullish(),
         })
         .nullish(),
       error: failure.nullish(),

@@ -85,12 +85,19 @@ function formatAttempts(attempts: DeadLetter['attempts']): string {
 /** What a replay would do with each. */
 export function formatQuotes(entries: ReplayBatch['data']): string {
   return formatTable(
-    [{ title: 'Job' }, { title: 'Model' }, { title: 'Served by' }, { title: 'Cost at most', align: 'right' }],
+    [
+      { title: 'Job' },
+      { title: 'Model' },
+      { title: 'Served by' },
+      { title: 'Cost at most', align: 'right' },
+      { title: 'At the dearest', align: 'right' },
+    ],
     entries.map(({ id, quote, error }) => [
       id,
       quote?.model ?? '',
       quote ? quote.deployments.map(({ deployment }) => deployment).join(', ') : `refused: ${error?.message ?? ''}`,
       quote ? formatUsd(quote.cost_usd) : '',
+      typeof quote?.most_usd === 'number' ? formatUsd(quote.most_usd) : '',
     ]),
   )
 }

@@ -14,6 +14,9 @@ const listColumns: readonly Column[] = [
   { title: 'Deployment or error' },
 ]
 
+/** Room for all attempts of a job that failed, and the code after them. */
+const errorWidth = 1_000
+
 /** One line per job. */
 export function formatJobs(jobs: readonly JobAnswer[]): string {
   return formatTable(
@@ -47,13 +50,16 @@ export function formatJob(job: JobAnswer): string {
     ['took', formatTook(job)],
     ['queue', formatQueue(job)],
     ['deployment', job.deployment],
+    ['cache', job.cache && `${job.cache}: the answer was made for another job`],
     ['tokens', formatUsage(job)],
     ['cost', typeof job.cost_usd === 'number' ? `${job.cost_usd} USD` : null],
     ['metadata', formatPairs(job.metadata, '=')],
     ['tags', formatPairs(job.tags, '=')],
     ['error', job.error && `${job.error.message} [${job.error.code}]`],
   ]
-  const rows = facts.flatMap(([name, value]) => (value ? [[name, oneLine(value, 200)]] : []))
+  const rows = facts.flatMap(([name, value]) =>
+    value ? [[name, oneLine(value, name === 'error' ? errorWidth : 200)]] : [],
+  )
   const answer = job.result ? (readChatResult(job.result)?.text ?? JSON.stringify(job.result, null, 2)) : null
   return [
     formatTable([{ title: '' }, { title: '' }], rows),

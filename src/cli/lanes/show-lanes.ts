@@ -38,14 +38,19 @@ const gateColumns: readonly Column[] = [
   { title: 'Opens at' },
 ]
 
+const openBacklog =
+  'Where nothing but parked jobs closes a gate, they are about to go on or wait for a node: `sluice nodes` says why none takes them.'
+
 /** Prints lanes and gates. Returns the exit code. */
 export async function showLanes(flags: LanesFlags): Promise<number> {
   const text = await getAdmin(readAdminConnection(flags, process.env), '/lanes')
-  if (flags.json) {
-    printLine(text)
-    return 0
-  }
-  const { data, deployments } = answerSchema.parse(JSON.parse(text))
+  printLine(flags.json ? text : formatLanes(JSON.parse(text)))
+  return 0
+}
+
+/** The API's answer as two tables. */
+export function formatLanes(answer: unknown): string {
+  const { data, deployments } = answerSchema.parse(answer)
   const lanes = data.map(({ pool, sensitivity, priority, waiting }) => [pool, sensitivity, priority, String(waiting)])
   const gates = deployments.map(({ gate, pool, breaker, running, parked, closed, opens_at: opensAt }) => [
     gate,
@@ -56,6 +61,7 @@ export async function showLanes(flags: LanesFlags): Promise<number> {
     closed ?? '',
     opensAt === null ? '' : new Date(opensAt * 1000).toISOString(),
   ])
-  printLine(`${formatTable(laneColumns, lanes)}\n\n${formatTable(gateColumns, gates)}`)
-  return 0
+  const isHeldUp = deployments.some(({ parked, closed }) => parked > 0 && (closed === null || closed === 'parked'))
+  const tables = [formatTable(laneColumns, lanes), formatTable(gateColumns, gates)]
+  return [...tables, ...(isHeldUp ? [openBacklog] : [])].join('\n\n')
 }

@@ -108,12 +108,17 @@ function cost({ cost_usd: usd }: Report): string {
   return usd === null ? '' : `, ${usd.toFixed(usd < 1 ? 4 : 2)} USD`
 }
 
+/** What the attempts came to is worth the room: what went before them the code says as well. */
+function attemptsIn(message: string): string {
+  return message.slice(Math.max(0, message.indexOf('No answer after ')))
+}
+
 function formatFailures({ errors, unread }: Report): string[] {
   const rows = Object.entries(errors).map(([code, error]) => [
     formatNumber(error.count),
     code,
     error.example,
-    oneLine(error.message, lineWidth - 50),
+    oneLine(attemptsIn(error.message), lineWidth - 50),
   ])
   const columns = [
     { title: 'Failed', align: 'right' },

@@ -63,9 +63,10 @@ interface Frame {
 /**
  * Visits strings, numbers and keys of a JSON text in the order in which they are written. Works on the text, so nothing
  * is lost of what it does not understand; depth costs memory, not stack. Returns the fields of the outermost object.
- * Expects valid JSON. @throws SyntaxError where a string has no end or brackets do not match: half a text was not seen.
+ * Without a visitor no string but keys is decoded. Expects valid JSON. @throws SyntaxError where a string has no end or
+ * brackets do not match: half a text was not seen.
  */
-export function walkJson(json: string, root: Treatment, visit: (leaf: Leaf) => void): Member[] {
+export function walkJson(json: string, root: Treatment, visit: ((leaf: Leaf) => void) | null): Member[] {
   const members: Member[] = []
   const frames: Frame[] = []
   let frame: Frame = { isObject: false, treatment: root, name: '', key: null, keyStart: 0 }
@@ -78,13 +79,13 @@ export function walkJson(json: string, root: Treatment, visit: (leaf: Leaf) => v
     if (unit === quote) {
       const end = endOfString(json, at)
       if (end === null) throw new SyntaxError('a string has no end')
-      const text = decodeString(json, at, end)
       if (frame.isObject && frame.key === null) {
+        const text = decodeString(json, at, end)
         frame.key = text
         frame.keyStart = at
         const treatment = ofKey(frame.treatment, text)
-        if (treatment) visit({ kind: 'key', start: at, end, text, name: '', treatment })
-      } else visit({ kind: 'string', start: at, end, text, ...placeOf(frame) })
+        if (treatment) visit?.({ kind: 'key', start: at, end, text, name: '', treatment })
+      } else visit?.({ kind: 'string', start: at, end, text: decodeString(json, at, end), ...placeOf(frame) })
       at = end
     } else if (unit === openBrace || unit === openBracket) {
       const { name, treatment } = ofValue(frame)
@@ -102,7 +103,7 @@ export function walkJson(json: string, root: Treatment, visit: (leaf: Leaf) => v
       at += 1
     } else if (unit === minus || (unit >= zero && unit <= nine)) {
       const end = endOfNumber(json, at)
-      visit({ kind: 'number', start: at, end, text: json.slice(at, end), ...placeOf(frame) })
+      visit?.({ kind: 'number', start: at, end, text: json.slice(at, end), ...placeOf(frame) })
       at = end
     } else at += 1
   }

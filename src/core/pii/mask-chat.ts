@@ -93,7 +93,7 @@ function rewrite(json: string, places: readonly Place[], findings: Findings, mas
 
 /** Cuts fields out of an object, each with the comma before or after it. */
 function withoutFields(json: string, names: ReadonlySet<string>): string {
-  const members = walkJson(json, 'keep', () => {})
+  const members = walkJson(json, 'keep', null)
   const kept = members.filter(({ name }) => !names.has(name))
   if (kept.length === members.length) return json
   return `{${kept.map(({ start, end }) => json.slice(start, end).trimEnd()).join(',')}}`
