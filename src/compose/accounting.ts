@@ -43,9 +43,6 @@ function recorderLeaseOf({ leases }: Pick<Config, 'leases'>): number {
   return Math.min(most, Math.max(least, leases.duration))
 }
 
-/** How long a read that waits for records may go on after the word to stop, in milliseconds. */
-const readGraceMs = 3_000
-
 /** The part of the courier that counts: ledger, audit trail, budgets, limits. */
 export function startAccounting(
   runtime: Runtime,
@@ -110,10 +107,7 @@ export function startAccounting(
       }
     },
     async stop() {
-      // While Redis is away a read ends only with its connection.
-      const overdue = setTimeout(() => blocking.disconnect(), readGraceMs)
       await recorder.stop()
-      clearTimeout(overdue)
       blocking.disconnect()
     },
   }

@@ -93,20 +93,14 @@ export async function startCourier(runtime: Runtime): Promise<RunningRole> {
       stopping.abort()
       for (const stopChore of chores) stopChore()
       blocking.disconnect()
-      const closeAll = async () => {
-        await pump
-        await worker.close()
-        await accounting.stop()
-        await auditing.close()
-        recalling.close()
-        await sender.close()
-        await Promise.all([webhooks.close(), queues.close()])
-      }
-      // While Redis is away some of it waits until its connection is given up.
-      const closed = closeAll()
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, graceMs))])
+      await Promise.race([pump, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      await accounting.stop()
+      await auditing.close()
+      recalling.close()
+      await sender.close()
+      await Promise.all([webhooks.close(), queues.close()])
       disconnect(runtime, redis)
-      await closed.catch((error: unknown) => log.debug({ err: error }, 'Redis was away when the courier stopped'))
     },
   }
 }

@@ -3,6 +3,8 @@ import type { Logger } from '../core/telemetry.ts'
 
 /** How long a process finishes what is in flight before it hands the rest back, in milliseconds. */
 export const shutdownGraceMs = 20_000
+/** Beyond that, for closing connections. */
+const closingMs = 3_000
 
 /**
  * Resolves when the process is told to stop. A second signal ends it at once: whoever presses Ctrl-C twice means it,
@@ -17,6 +19,17 @@ export function untilToldToStop(): Promise<NodeJS.Signals> {
       })
     }
   })
+}
+
+/**
+ * Ends the process should it not have ended by itself soon after its grace: while Redis is away, closing what speaks to it
+ * may wait until it is back. What is in hand comes back by its lease.
+ */
+export function endAnyway(log: Logger): void {
+  setTimeout(() => {
+    log.warn({}, 'not everything could be closed in time; the process ends')
+    process.exit(1)
+  }, shutdownGraceMs + closingMs).unref()
 }
 
 /** Stops roles one after the other, those that take work in first, so that the later ones can finish it. */

@@ -4,7 +4,7 @@ import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
 import { defaultNodeName, readConfig, StartError } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
-import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
+import { endAnyway, shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 import { completeConfig } from './node-config.ts'
 
 export interface NodeOptions {
@@ -46,6 +46,7 @@ export async function runNode(options: NodeOptions): Promise<void> {
   log.info({ health_port: health?.port, broker: new URL(broker).origin }, `${role.name} is ready`)
   const signal = await stopSignal
   log.info({ signal }, `${role.name} is stopping`)
+  endAnyway(log)
   await stopRoles([role], shutdownGraceMs, log)
   health?.close()
   await telemetry.shutdown()

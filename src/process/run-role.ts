@@ -3,7 +3,7 @@ import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
 import { checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
-import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
+import { endAnyway, shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 
 export interface RoleOptions {
   readonly role: string
@@ -49,6 +49,7 @@ export async function runRole(options: RoleOptions): Promise<void> {
   options.onReady?.(role)
   const signal = await stopSignal
   log.info({ signal }, `${role.name} is stopping`)
+  endAnyway(log)
   await stopRoles([role], shutdownGraceMs, log)
   health?.close()
   await telemetry.shutdown()
