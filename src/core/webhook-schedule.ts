@@ -1,3 +1,5 @@
+import type { DeliveryEnd } from './webhook.ts'
+
 const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
@@ -29,3 +31,33 @@ export function nextDeliveryDelayMs(attempt: number, random: number): number | n
   const delayMs = delaysMs[attempt]
   return delayMs === undefined ? null : Math.round(delayMs * (1 + jitter * (2 * random - 1)))
 }
+
+/** A receiver may ask for this much patience; more is taken for a mistake. */
+const longestPauseMs = hour
+
+/** What follows an attempt: done, another one, or none. Pure: the caller passes time and randomness in. */
+export function decideAfterAttempt(input: {
+  /** The receiver's answer, null where none came. */
+  status: number | null
+  isDelivered: boolean
+  /** How long the receiver asks to be left alone, in milliseconds. */
+  retryAfterMs: number | null
+  /** Failed attempts before this one. */
+  failures: number
+  nowMs: number
+  random: number
+}): Pick<DeliveryEnd, 'next' | 'pauseUntilMs' | 'isGone'> {
+  const { status, isDelivered, failures, nowMs, random } = input
+  if (isDelivered) return { next: { action: 'done' }, pauseUntilMs: null, isGone: false }
+  // The specification's word for "do not send here again".
+  if (status === 410) return { next: { action: 'give-up' }, pauseUntilMs: null, isGone: true }
+  const asksForPause = (status === 429 || status === 503) && input.retryAfterMs !== null
+  const pauseUntilMs = asksForPause ? nowMs + Math.min(input.retryAfterMs ?? 0, longestPauseMs) : null
+  const delayMs = nextDeliveryDelayMs(failures + 1, random)
+  if (delayMs === null) return { next: { action: 'give-up' }, pauseUntilMs, isGone: false }
+  const atMs = Math.max(nowMs + delayMs, pauseUntilMs ?? 0)
+  return { next: { action: 'retry', atMs }, pauseUntilMs, isGone: false }
+}
+
+/** From the first attempt to the last, at the most, in milliseconds; longer only where receivers ask for pauses. */
+export const longestScheduleMs = delaysMs.reduce<number>((total, delayMs) => total + delayMs, 0) * (1 + jitter)

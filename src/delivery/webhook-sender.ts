@@ -1,16 +1,16 @@
 import { Webhook } from 'standardwebhooks'
 import { Agent, type Dispatcher, request } from 'undici'
 import { type DeliveryErrorCode, deliveryErrorCode } from './delivery-error-code.ts'
+import { readBeginning, retryAfterOf } from './receiver-answer.ts'
 import type { UrlGuard } from './url-guard.ts'
 
 /** `totalMs` runs to the last byte that is read: a receiver that needs longer should answer first and then work. */
 const defaultTimeouts = { connectMs: 5_000, totalMs: 15_000 }
-const maxResponseBytes = 64 * 1024
 
 export interface WebhookDelivery {
   readonly url: string
-  /** `whsec_` and the key in base64. */
-  readonly secret: string
+  /** Each `whsec_` and the key in base64. All of them sign: while one replaces another, receivers have either. */
+  readonly secrets: readonly string[]
   /** The event's id, the same for every attempt: receivers drop what they have seen by it. */
   readonly id: string
   /** The event's type, sent as `x-sluice-event` for receivers that route by header. It is not signed; the body is. */
@@ -27,6 +27,10 @@ interface DeliveryAttempt {
   readonly durationMs: number
   /** Why it failed: a code of our own, never a text that the receiver chose. */
   readonly error?: DeliveryErrorCode
+  /** The first kilobyte of the answer's body, for the tenant whose endpoint it is; null where there was no answer. */
+  readonly response: string | null
+  /** How long the receiver asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | null
 }
 
 export interface WebhookSender {
@@ -59,7 +63,7 @@ async function attempt(
   through: { guard: UrlGuard; userAgent: string; dispatcher: Dispatcher; timeoutMs: number },
 ): Promise<Omit<DeliveryAttempt, 'durationMs'>> {
   const signature = sign(delivery)
-  if (signature === undefined) return { outcome: 'failed', status: null, error: 'invalid_secret' }
+  if (signature === undefined) return noAnswer('invalid_secret')
   try {
     through.guard.check(delivery.url)
     const response = await request(delivery.url, {
@@ -76,25 +80,30 @@ async function attempt(
       },
       body: delivery.body,
     })
-    // Read only to keep the connection usable. The status has decided, so a body that breaks off changes nothing.
-    await response.body.dump({ limit: maxResponseBytes }).catch(() => {})
-    return judge(response.statusCode)
+    // The status has decided: a body that breaks off, never comes or never ends changes nothing.
+    const beginning = await readBeginning(response.body)
+    const retryAfterMs = retryAfterOf(response.headers['retry-after'], Date.now())
+    return { ...judge(response.statusCode), response: beginning, retryAfterMs }
   } catch (error) {
-    return { outcome: 'failed', status: null, error: deliveryErrorCode(error) }
+    return noAnswer(deliveryErrorCode(error))
   }
 }
 
+function noAnswer(error: DeliveryErrorCode): Omit<DeliveryAttempt, 'durationMs'> {
+  return { outcome: 'failed', status: null, error, response: null, retryAfterMs: null }
+}
+
 /** Undefined for a secret that is not `whsec_` and base64: libraries disagree on how to read any other. */
-function sign({ secret, id, timestamp, body }: WebhookDelivery): string | undefined {
-  if (!secret.startsWith('whsec_')) return undefined
+function sign({ secrets, id, timestamp, body }: WebhookDelivery): string | undefined {
+  if (secrets.length === 0 || !secrets.every((secret) => secret.startsWith('whsec_'))) return undefined
   try {
-    return new Webhook(secret).sign(id, timestamp, body)
+    return secrets.map((secret) => new Webhook(secret).sign(id, timestamp, body)).join(' ')
   } catch {
     return undefined
   }
 }
 
-function judge(status: number): Omit<DeliveryAttempt, 'durationMs'> {
+function judge(status: number): Pick<DeliveryAttempt, 'outcome' | 'status' | 'error'> {
   if (status >= 200 && status < 300) return { outcome: 'delivered', status }
   // Following a redirect would take the signed body to an address that nobody registered.
   return { outcome: 'failed', status, error: status < 400 ? 'redirected' : 'http_status' }

@@ -1,57 +1,88 @@
-import type { BudgetAlert } from '../core/budget.ts'
-import type { JobId } from '../core/job.ts'
 import type { Logger, Telemetry } from '../core/telemetry.ts'
-import { composeBudgetAlert } from './notify-budget.ts'
-import { composeWebhook, type WebhookMessage } from './notify-job.ts'
-import type { DeliveryDeps } from './review-answer.ts'
+import type { AbandonReason, DueDelivery, TakenDelivery, WebhookDeliveries, WebhookEndpoints } from '../core/webhook.ts'
+import { decideAfterAttempt } from '../core/webhook-schedule.ts'
 
 /** Sends one attempt; the adapter is `delivery/webhook-sender.ts`. */
 interface WebhookTransport {
   send(delivery: {
     url: string
-    secret: string
+    secrets: readonly string[]
     id: string
     type: string
     body: string
     timestamp: Date
-  }): Promise<{ outcome: 'delivered' | 'failed'; status: number | null; durationMs: number; error?: string }>
+  }): Promise<{
+    outcome: 'delivered' | 'failed'
+    status: number | null
+    durationMs: number
+    error?: string
+    response: string | null
+    retryAfterMs: number | null
+  }>
 }
 
-export interface DeliverDeps extends DeliveryDeps {
+export interface DeliverDeps {
+  readonly deliveries: Pick<WebhookDeliveries, 'open' | 'finish' | 'abandon'>
+  readonly endpoints: Pick<WebhookEndpoints, 'read' | 'secretsOf'>
   readonly sender: WebhookTransport
-  /** The signing secret of a tenant. */
+  /** What signs for URLs that are no endpoint's. */
   readonly secretOf: (tenant: string) => string | undefined
-  /** Where a tenant wants to hear of its budgets. */
-  readonly budgetWebhookOf: (tenant: string) => string | undefined
   readonly telemetry: Telemetry
   readonly log: Logger
+  readonly now: () => number
 }
 
-type Subject = { readonly job: JobId; readonly type: string } | { readonly alert: BudgetAlert }
+interface Target {
+  readonly url: string
+  readonly secrets: readonly string[]
+}
 
-/** Makes one attempt to deliver a webhook: true, false (try later), or null when there is nothing to send. */
-export async function deliverWebhook(entry: Subject, deps: DeliverDeps): Promise<boolean | null> {
-  const message = await compose(entry, deps)
-  const secret = message && deps.secretOf(message.tenant)
-  if (!message || !secret) return null
-  const { telemetry, log } = deps
-  return telemetry.tracing.span('deliver webhook', { parent: message.traceparent, kind: 'client' }, async (span) => {
-    const { url, webhookId, type, body } = message
-    const attempt = await deps.sender.send({ url, secret, id: webhookId, type, body, timestamp: new Date() })
-    telemetry.metrics.webhookAttempt(attempt.durationMs, { outcome: attempt.outcome })
-    if (attempt.outcome === 'delivered') return true
-    span.fail(attempt.error ?? 'failed')
-    const { status, error: code } = attempt
-    log.warn(
-      { ...('job' in entry && { job: entry.job }), webhook_id: webhookId, status, code },
-      'webhook not delivered',
-    )
-    return false
+/** Makes one attempt at a delivery that was taken, and notes what became of it and what follows. */
+export async function deliverWebhook(taken: TakenDelivery, deps: DeliverDeps): Promise<void> {
+  const delivery = await deps.deliveries.open(taken)
+  if (delivery === null) return deps.deliveries.abandon(taken, 'endpoint_deleted')
+  if (delivery.content === null) return deps.deliveries.abandon(taken, 'payload_expired')
+  const target = await targetOf(delivery, deps)
+  if (typeof target === 'string') return deps.deliveries.abandon(taken, target)
+  await attemptDelivery(delivery, { ...target, body: delivery.content.body }, deps)
+}
+
+async function targetOf(delivery: DueDelivery, deps: DeliverDeps): Promise<Target | AbandonReason> {
+  const { endpoint: id, tenant, content } = delivery
+  if (id === null) {
+    const secret = deps.secretOf(tenant)
+    return secret !== undefined && content?.url ? { url: content.url, secrets: [secret] } : 'secret_missing'
+  }
+  const endpoint = await deps.endpoints.read(id)
+  if (endpoint === null) return 'endpoint_deleted'
+  if (endpoint.status === 'disabled') return 'endpoint_disabled'
+  return { url: endpoint.url, secrets: await deps.endpoints.secretsOf(id, deps.now()) }
+}
+
+async function attemptDelivery(
+  delivery: DueDelivery,
+  message: Target & { readonly body: string },
+  deps: DeliverDeps,
+): Promise<void> {
+  const { telemetry, log, now } = deps
+  const { eventId, type, failures } = delivery
+  const parent = delivery.traceparent
+  await telemetry.tracing.span('deliver webhook', { parent, kind: 'client' }, async (span) => {
+    const atMs = now()
+    const answer = await deps.sender.send({ ...message, id: eventId, type, timestamp: new Date(atMs) })
+    const { outcome, status, durationMs, error = null, response, retryAfterMs } = answer
+    telemetry.metrics.webhookAttempt(durationMs, { outcome })
+    if (outcome === 'failed') {
+      span.fail(error ?? 'failed')
+      const endpoint = delivery.endpoint ?? undefined
+      log.warn({ webhook_id: eventId, endpoint, status, code: error }, 'webhook not delivered')
+    }
+    const isDelivered = outcome === 'delivered'
+    const nowMs = now()
+    await deps.deliveries.finish(delivery, {
+      attempt: { atMs, outcome, status, latencyMs: Math.round(durationMs), error, response },
+      nowMs,
+      ...decideAfterAttempt({ status, isDelivered, retryAfterMs, failures, nowMs, random: Math.random() }),
+    })
   })
-}
-
-async function compose(entry: Subject, deps: DeliverDeps): Promise<WebhookMessage | null> {
-  if ('job' in entry) return composeWebhook(entry.job, entry.type, deps)
-  const url = deps.budgetWebhookOf(entry.alert.tenant)
-  return url === undefined ? null : composeBudgetAlert(entry.alert, url)
 }

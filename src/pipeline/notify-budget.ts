@@ -1,19 +1,23 @@
 import { type BudgetAlert, formatUsd } from '../core/budget.ts'
 import { toUsd } from '../core/pricing.ts'
-import type { WebhookMessage } from './notify-job.ts'
+import type { WebhookEvent } from '../core/webhook-events.ts'
+import { type NotifyDeps, notifyEndpoints, notifyUrl } from './notify-endpoints.ts'
 
-const type = 'budget.alert'
+/** Tells a tenant that a soft limit is reached: its endpoints, and the `budget_webhook` of its configuration. */
+export async function notifyBudget(alert: BudgetAlert, url: string | undefined, deps: NotifyDeps): Promise<void> {
+  const event = describeAlert(alert)
+  if (url !== undefined) await notifyUrl(url, event, deps)
+  await notifyEndpoints(event, deps)
+}
 
-/** What a tenant is told when a soft limit is reached, in the shape of all webhooks. */
-export function composeBudgetAlert(alert: BudgetAlert, url: string): WebhookMessage {
-  const webhookId = alertWebhookId(alert)
-  const { budget, per, window, spent, limit, softLimit } = alert
-  const event = {
-    id: webhookId,
-    object: 'event',
-    type,
-    created_at: Math.floor(alert.atMs / 1000),
-    timestamp: new Date(alert.atMs).toISOString(),
+function describeAlert(alert: BudgetAlert): WebhookEvent {
+  const { tenant, budget, per, window, spent, limit, softLimit, atMs } = alert
+  return {
+    tenant,
+    // The same however often the alert is read.
+    id: `evt_${Buffer.from(alert.id).toString('base64url')}`,
+    type: 'budget.alert',
+    atMs,
     data: {
       budget,
       per,
@@ -24,10 +28,4 @@ export function composeBudgetAlert(alert: BudgetAlert, url: string): WebhookMess
       message: `${formatUsd(spent)} of ${formatUsd(limit)} are spent; the soft limit is ${formatUsd(softLimit)}.`,
     },
   }
-  return { url, tenant: alert.tenant, webhookId, type, body: JSON.stringify(event), traceparent: undefined }
-}
-
-/** The same however often the alert is read, and without the signs that BullMQ refuses in ids. */
-export function alertWebhookId(alert: BudgetAlert): string {
-  return `evt_${Buffer.from(alert.id).toString('base64url')}`
 }

@@ -1,61 +1,76 @@
 import { BrokerError } from '../core/errors.ts'
-import type { JobId, JobRecord } from '../core/job.ts'
+import type { JobId, JobRecord, JobSpec, Surface } from '../core/job.ts'
+import { isTerminal } from '../core/job-state.ts'
 import { toUsd } from '../core/pricing.ts'
+import type { WebhookEvent } from '../core/webhook-events.ts'
 import { deliverResult } from './deliver-result.ts'
+import { type NotifyDeps, notifyEndpoints, notifyUrl } from './notify-endpoints.ts'
+import { describeResponseEnd } from './notify-response.ts'
 import type { DeliveryDeps } from './review-answer.ts'
-
-export interface WebhookMessage {
-  readonly url: string
-  readonly tenant: string
-  /** The same for every attempt and every courier: receivers drop repeats by it. */
-  readonly webhookId: string
-  readonly type: string
-  readonly body: string
-  readonly traceparent: string | undefined
-}
 
 /** A larger result is left for the receiver to fetch. */
 const maxResultBytes = 256 * 1024
+
+/** Of jobs that came in otherwise, endpoints hear what the caller knows them as, and not that there is a job behind it. */
+const toldSurfaces: readonly Surface[] = ['chat', 'jobs']
+
+type JobEventName = `job.${'completed' | 'failed' | 'cancelled' | 'expired' | 'rejected'}`
 
 /** The id of the one event of this type that this job has. */
 export function webhookIdOf(id: JobId, type: string): string {
   return `evt_${id.slice('job_'.length)}_${type.slice('job.'.length)}`
 }
 
-/**
- * What a job's webhook says, or null when nobody asked for this event or the job has expired. The payload is an event
- * in OpenAI's and in Standard Webhooks' shape at once. A restricted job's result is never pushed out: the receiver
- * fetches it.
- */
-export async function composeWebhook(id: JobId, type: string, deps: DeliveryDeps): Promise<WebhookMessage | null> {
+/** Tells the URL that came with a job of its end, where the caller asked for this event. */
+export async function notifyJobUrl(id: JobId, deps: DeliveryDeps & NotifyDeps): Promise<void> {
   const job = await deps.store.read(id)
   const webhook = job?.spec.webhook
-  if (!job || !webhook || (webhook.events && !webhook.events.includes(type))) return null
-  const webhookId = webhookIdOf(id, type)
-  const finishedAtMs = job.finishedAtMs ?? Date.now()
-  const event = {
-    id: webhookId,
-    object: 'event',
+  const event = job && describeEnd(job, deps)
+  if (!webhook || !event || (webhook.events && !webhook.events.includes(event.type))) return
+  await notifyUrl(webhook.url, event, deps)
+}
+
+/** Tells the endpoints of a job's tenant of its end. */
+export async function notifyJobEndpoints(id: JobId, deps: DeliveryDeps & NotifyDeps): Promise<void> {
+  const job = await deps.store.read(id)
+  if (!job) return
+  const event = await describeForEndpoints(job, deps)
+  if (event) await notifyEndpoints(event, deps)
+}
+
+async function describeForEndpoints(job: JobRecord, deps: DeliveryDeps): Promise<WebhookEvent | null> {
+  if (job.spec.surface === 'responses') return describeResponseEnd(job, webhookIdOf(job.id, `job.${job.status}`), deps)
+  return toldSurfaces.includes(job.spec.surface) ? describeEnd(job, deps) : null
+}
+
+/** What is told of a job's end; null for one that has not ended. A restricted job's result is never pushed out. */
+function describeEnd(job: JobRecord, deps: DeliveryDeps): WebhookEvent | null {
+  if (!isTerminal(job.status) || job.isShredded) return null
+  const type: JobEventName = `job.${job.status}`
+  const { id, spec } = job
+  return {
+    tenant: spec.tenant,
+    id: webhookIdOf(id, type),
     type,
-    created_at: Math.floor(finishedAtMs / 1000),
-    timestamp: new Date(finishedAtMs).toISOString(),
-    data: {
-      id,
-      object: 'job',
-      status: job.status,
-      model: job.spec.model,
-      metadata: job.spec.metadata ?? {},
-      tags: job.spec.tags ?? {},
-      usage: job.usage,
-      cost_usd: job.cost === null ? null : toUsd(job.cost),
-      attempts: job.attempts.length,
-      error: job.error,
-      url: `/v1/jobs/${id}`,
-      result: await resultToSend(job, deps),
-    },
+    atMs: job.finishedAtMs ?? Date.now(),
+    data: { id, object: 'job', status: job.status, model: spec.model, ...labelsOf(spec), ...figuresOf(job) },
+    full: async () => ({ result: await resultToSend(job, deps) }),
+    traceparent: spec.traceparent,
   }
-  const { tenant, traceparent } = job.spec
-  return { url: webhook.url, tenant, webhookId, type, body: JSON.stringify(event), traceparent }
+}
+
+function labelsOf({ metadata = {}, tags = {} }: JobSpec) {
+  return { metadata, tags }
+}
+
+function figuresOf({ id, usage, cost, attempts, error }: JobRecord) {
+  return {
+    usage,
+    cost_usd: cost === null ? null : toUsd(cost),
+    attempts: attempts.length,
+    error,
+    url: `/v1/jobs/${id}`,
+  }
 }
 
 /** Null where the receiver is to fetch it: there it is also told why it may not have it. */

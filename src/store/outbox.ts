@@ -2,16 +2,19 @@ import type { Redis } from 'ioredis'
 import type { JobId } from '../core/job.ts'
 import { keys } from './keys.ts'
 
-export interface OutboxRow {
-  readonly id: JobId
+interface OutboxRow {
+  readonly id: string
   readonly type: string
+  readonly note: string
   readonly raw: string
 }
 
+/** Marks the row that tells the endpoints of a job's tenant; the one without tells the URL that came with the job. */
+export const forEndpoints = 'endpoints'
+
 /**
- * The rows that the end of a job leaves behind for its webhook, written in the same step as the terminal status. A row
- * is moved aside when it is taken and removed when it has been handed on, so a courier that dies in between leaves it
- * where the next one finds it.
+ * What ended and is to be told, written in the same step as the end. A row is moved aside when it is taken and removed
+ * when it has been handed on, so a courier that dies in between leaves it where the next one finds it.
  */
 export class Outbox {
   readonly #redis: Redis
@@ -36,9 +39,15 @@ export class Outbox {
   async handedOn(row: OutboxRow): Promise<void> {
     await this.#redis.lrem(keys.outboxTaken, 1, row.raw)
   }
+
+  /** Ends of jobs that endpoints are to be told of. */
+  async addForEndpoints(ends: readonly { readonly id: JobId; readonly type: string }[]): Promise<void> {
+    if (ends.length === 0) return
+    await this.#redis.lpush(keys.outbox, ...ends.map(({ id, type }) => `${id} ${type} ${forEndpoints}`))
+  }
 }
 
 function parseRow(raw: string): OutboxRow {
-  const [id = '', type = ''] = raw.split(' ')
-  return { id: id as JobId, type, raw }
+  const [id = '', type = '', note = ''] = raw.split(' ')
+  return { id, type, note, raw }
 }

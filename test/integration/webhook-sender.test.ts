@@ -26,7 +26,7 @@ const event = {
 
 function delivery(url: string, changes: Partial<WebhookDelivery> = {}): WebhookDelivery {
   const { id, type } = event
-  return { url, secret, id, type, body: JSON.stringify(event), timestamp: new Date(), ...changes }
+  return { url, secrets: [secret], id, type, body: JSON.stringify(event), timestamp: new Date(), ...changes }
 }
 
 async function listen(server: Server) {
@@ -82,7 +82,13 @@ describe('a delivered webhook', () => {
     await using sender = createTestSender()
     const timestamp = new Date(1_700_000_000_999)
     const result = await sender.send(delivery(receiver.url, { timestamp }))
-    expect(result).toEqual({ outcome: 'delivered', status: 204, durationMs: expect.any(Number) })
+    expect(result).toEqual({
+      outcome: 'delivered',
+      status: 204,
+      durationMs: expect.any(Number),
+      response: '',
+      retryAfterMs: null,
+    })
     const { method, path, headers, body } = onlyRequest(receiver.received)
     expect({ method, path, body }).toEqual({ method: 'POST', path: '/hooks?tenant=acme', body: JSON.stringify(event) })
     expect(headers).toMatchObject({
@@ -203,7 +209,7 @@ describe('a webhook that fails', () => {
   it.each(['', 'whsec_', 'whsec_no base64', 'plain text'])('does not sign with the secret %j', async (badSecret) => {
     await using receiver = await startReceiver()
     await using sender = createTestSender()
-    const result = await sender.send(delivery(receiver.url, { secret: badSecret }))
+    const result = await sender.send(delivery(receiver.url, { secrets: [badSecret] }))
     expect(result).toMatchObject({ outcome: 'failed', error: 'invalid_secret' })
     expect(receiver.received).toEqual([])
   })
