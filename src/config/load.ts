@@ -13,7 +13,7 @@ import {
 } from './references.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSchemaIssues } from './schema-issues.ts'
-import { findUnenforced, findUnusable, isPlainSecret, isSecretPath, plainSecretMessage } from './warnings.ts'
+import { findUnusable, isPlainSecret, isSecretPath, plainSecretMessage } from './warnings.ts'
 import { parseYaml, type YamlSource } from './yaml-source.ts'
 
 export interface LoadedConfig {
@@ -51,8 +51,7 @@ export async function checkText(options: {
   if (problems.length > 0) throw new ConfigError(problems.sort(compareProblems))
 
   const config = configSchema.parse(value)
-  const isWritten = (path: ConfigPath) => source.locate(path).node !== undefined
-  const warnings = [...findUnenforced(isWritten), ...findUnusable(config)].map(toProblem)
+  const warnings = findUnusable(config).map(toProblem)
   return { config, warnings: [...warnings, ...plainSecrets(source, replaced)].sort(compareProblems) }
 }
 

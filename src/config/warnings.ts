@@ -1,18 +1,9 @@
-/**
- * What is accepted and yet worth saying: keys that this release reads but does not act on, secrets that stand in the
- * file itself, and settings that cannot work as they are. A key is listed here as long as nothing enforces it.
- */
+/** What is accepted and yet worth saying: secrets that stand in the file itself, and settings that cannot work as they are. */
 import { schemaAt } from './json-schema.ts'
 import type { ConfigPath, Finding } from './problems.ts'
 import { providerPresets } from './provider-presets.ts'
 import { findRoutingWarnings } from './routing-warnings.ts'
 import type { Config } from './schema.ts'
-
-/** `isWritten` tells whether the file itself has a path: a default is no reason for a warning. */
-export function findUnenforced(isWritten: (path: ConfigPath) => boolean): readonly Finding[] {
-  const path: ConfigPath = ['retention', 'files']
-  return isWritten(path) ? [{ path, message: 'is accepted; this release does not enforce it' }] : []
-}
 
 /** Settings that the schema allows and that cannot do what they are probably meant to. */
 export function findUnusable(config: Config): readonly Finding[] {
