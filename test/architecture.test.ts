@@ -51,6 +51,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   bullmq: ['queue'],
   ioredis: ['store', 'queue', 'compose', 'delivery'],
   fastify: ['http'],
+  '@fastify/multipart': ['http'],
   undici: ['node', 'providers', 'delivery', 'detectors', 'process', 'cli', 'remote'],
   pino: ['telemetry'],
   commander: ['cli'],

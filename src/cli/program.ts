@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { version } from '../version.ts'
 import { registerAuditCommand } from './audit.ts'
+import { registerBatchesCommand } from './batches.ts'
 import { registerChatCommand } from './chat.ts'
 import { registerConfigCommand } from './config.ts'
 import { registerDeadLettersCommand } from './dead-letters.ts'
@@ -27,6 +28,7 @@ export async function main(args: readonly string[]): Promise<void> {
   registerSubmitCommand(program)
   registerChatCommand(program)
   registerJobsCommand(program)
+  registerBatchesCommand(program)
   registerDeadLettersCommand(program)
   registerNodesCommand(program)
   registerLanesCommand(program)

@@ -8,23 +8,21 @@ import { budgetsFor } from '../core/budget.ts'
 import type { JobStore, Queues } from '../core/ports.ts'
 import type { RecordObserver } from '../core/record-archive.ts'
 import { handOn } from '../pipeline/hand-to-lane.ts'
-import { alertWebhookId } from '../pipeline/notify-budget.ts'
 import { reconcileAccounts } from '../pipeline/reconcile-accounts.ts'
 import { reconcilePermits } from '../pipeline/reconcile-permits.ts'
 import { Recorder } from '../pipeline/record-jobs.ts'
-import type { WebhookQueue } from '../queue/webhook-queue.ts'
 import { RedisRecordStream, RedisRecordTail } from '../store/record-stream.ts'
 import { RedisAccounts } from '../store/redis-accounts.ts'
 import { RedisPermits, RedisRateLimiter } from '../store/redis-limits.ts'
 import { budgetsOf } from './budgets.ts'
 import { connect, type Runtime } from './runtime.ts'
+import type { Webhooks } from './webhooks.ts'
 
 /** Of leases of workers: a job that changes hands keeps what it holds. A minute, unless configured. */
 const leasesPerHold = 6
 /** A recorder that writes to a slow disk is silent for a while; one that died holds up budgets for as long. */
 const recorderLeaseBoundsMs = { least: 5_000, most: 15_000 }
 const alertsPerTurn = 100
-const maxAlertAttempts = 10
 
 export interface Accounting {
   /** Gives back what the dead held, hands on what waited for it, reports soft limits. */
@@ -50,7 +48,7 @@ export function startAccounting(
     redis: Redis
     store: JobStore
     queues: Queues
-    webhooks: WebhookQueue
+    webhooks: Pick<Webhooks, 'notifyBudget'>
     vaultKey: Buffer
     observers: readonly RecordObserver[]
   },
@@ -102,7 +100,7 @@ export function startAccounting(
       await reconcileAccounts({ accounts, store, recordedUpToMs, nowMs, log })
       await handOn(await reconcilePermits({ permits, store, nowMs }), { store, queues })
       for (const alert of await accounts.alerts(alertsPerTurn)) {
-        await webhooks.add(alertWebhookId(alert), { alert }, maxAlertAttempts)
+        await webhooks.notifyBudget(alert)
         await accounts.alertHandled(alert)
       }
     },

@@ -3,10 +3,8 @@ import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
 import { FileArchiveReader } from '../archive/archive-reader.ts'
 import type { Config } from '../config/schema.ts'
-import { BrokerError } from '../core/errors.ts'
 import type { JobStore } from '../core/ports.ts'
 import { EventHub } from '../delivery/event-hub.ts'
-import { createUrlGuard, UrlGuardError } from '../delivery/url-guard.ts'
 import { AdminKey } from '../http/admin-key.ts'
 import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
@@ -14,25 +12,29 @@ import type { AdminDeps } from '../http/routes/admin.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
+import { RedisQueuePlaces } from '../queue/queue-places.ts'
 import { RedisRecordTail } from '../store/record-stream.ts'
 import { untilReady } from '../store/redis.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
 import { RedisGates } from '../store/redis-gates.ts'
 import { RedisRateLimiter } from '../store/redis-limits.ts'
 import { RedisNodeRegistry } from '../store/redis-nodes.ts'
+import { RedisResponseStore } from '../store/redis-response-store.ts'
+import { createSealer } from '../store/sealing.ts'
 import { RedisUsageReader } from '../store/usage-rollups.ts'
 import { version } from '../version.ts'
+import { createBatchRoutes } from './batches.ts'
 import { rateLimitsOf } from './budgets.ts'
 import { createDeadLetterDeps, tenantOf } from './dead-letters.ts'
 import { createJudging, type Judging } from './judging.ts'
 import { createLaneReader } from './lanes.ts'
 import { createNodeGateway } from './node-gateway.ts'
+import { createReaders } from './readers.ts'
 import { connect, createStore, type RunningRole, type Runtime, requireVaultKey } from './runtime.ts'
+import { createWebhookUrlCheck, openWebhookStores } from './webhooks.ts'
 
 /** How stale the number of open jobs may be that admission goes by, in milliseconds. */
 const openJobsRefreshMs = 500
-/** Clients and proxies cut waits at 60 s and more; a wait this long goes on by a redirect. */
-const chatWaitMs = 50_000
 /** How long requests in flight may take when the process is told to stop. */
 const drainMs = 10_000
 
@@ -42,7 +44,7 @@ export interface RunningApi extends RunningRole {
 
 /** Serves the HTTP API. Resolves once it listens. */
 export async function startApi(runtime: Runtime): Promise<RunningApi> {
-  requireVaultKey(runtime, 'api')
+  const vaultKey = requireVaultKey(runtime, 'api')
   const { config, telemetry, log } = runtime
   const redis = connect(runtime, 'api')
   const subscriber = connect(runtime, 'subscriber')
@@ -60,30 +62,25 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     await translateRedisErrors(redis.ping())
   }
   const judging = createJudging(runtime, redis)
-  const limits = rateLimitsOf(config)
-  const accept: AcceptDeps = {
-    store,
-    queues,
-    ...judging,
-    limiter: new RedisRateLimiter(redis),
-    rateLimitsOf: (tenant) => limits.get(tenant) ?? null,
-    metrics: telemetry.metrics,
-    openJobs: openJobs.count,
-    maxOpenJobs: config.server.max_open_jobs,
-    defaultDeadlineMs: config.deadlines,
-    checkWebhookUrl: createWebhookUrlCheck(config.webhooks),
-    tracing: telemetry.tracing,
-    auditsOnArrival: runtime.shared !== undefined,
-  }
+  const checkWebhookUrl = createWebhookUrlCheck(config.webhooks)
+  const accept = createAccept(runtime, { redis, store, queues, judging, openJobs, checkWebhookUrl })
+  const readers = await createReaders(runtime, { redis, subscriber, store, catalogue: judging.catalogue })
   const gateway = await createNodeGateway(runtime)
   const app = await buildApp(
     {
       accept,
       store,
+      responses: new RedisResponseStore({ redis, sealer: createSealer(vaultKey) }),
       auditing: judging.auditing,
       admin: createAdmin(runtime, { redis, queues, judging }),
       deadLetters: createDeadLetterDeps(config, redis, accept),
       nodes: gateway?.http,
+      webhooks: {
+        ...openWebhookStores(config, redis, vaultKey),
+        checkUrl: (url) => checkWebhookUrl(url, 'url'),
+        now: Date.now,
+      },
+      batches: createBatchRoutes(runtime, redis),
       hub,
       keyRing: createKeyRing(runtime),
       telemetry,
@@ -93,7 +90,9 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
       maxBodyBytes: config.server.max_body_mb * 1024 * 1024,
       metricsText: telemetry.metricsText,
       checkReady,
-      chatWaitMs,
+      readers,
+      places: new RedisQueuePlaces(redis),
+      chatWaitMs: config.server.max_wait,
     },
     version,
   )
@@ -105,10 +104,12 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     async stop(graceMs) {
       openJobs.stop()
       await gateway?.farewell()
+      await readers.stop()
       // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
       const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
       await app.close()
       clearTimeout(cut)
+      await readers.settled()
       await gateway?.close()
       await queues.close()
       await judging.close()
@@ -118,8 +119,43 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   }
 }
 
+/** What it takes to take a job in. */
+function createAccept(
+  { config, telemetry, shared }: Runtime,
+  parts: {
+    redis: Redis
+    store: AcceptDeps['store']
+    queues: BullmqQueues
+    judging: Judging
+    openJobs: OpenJobs
+    checkWebhookUrl: ReturnType<typeof createWebhookUrlCheck>
+  },
+): AcceptDeps {
+  const { redis, store, queues, judging, openJobs, checkWebhookUrl } = parts
+  const limits = rateLimitsOf(config)
+  return {
+    store,
+    queues,
+    ...judging,
+    limiter: new RedisRateLimiter(redis),
+    rateLimitsOf: (tenant) => limits.get(tenant) ?? null,
+    metrics: telemetry.metrics,
+    openJobs: openJobs.count,
+    maxOpenJobs: config.server.max_open_jobs,
+    defaultDeadlineMs: config.deadlines,
+    checkWebhookUrl: (url) => checkWebhookUrl(url, 'webhook.url'),
+    tracing: telemetry.tracing,
+    auditsOnArrival: shared !== undefined,
+  }
+}
+
+interface OpenJobs {
+  count(): number
+  stop(): void
+}
+
 /** How many jobs are open, as of a moment ago. */
-function countOpenJobs(store: Pick<JobStore, 'countOpen'>): { count(): number; stop(): void } {
+function countOpenJobs(store: Pick<JobStore, 'countOpen'>): OpenJobs {
   let open = 0
   const refresh = async () => {
     open = await store.countOpen().catch(() => open)
@@ -158,16 +194,4 @@ function createKeyRing({ config }: Runtime): KeyRing {
     for (const { name: keyName, key } of keys) keyRing.add({ key: key.reveal(), name: keyName }, tenant)
   }
   return keyRing
-}
-
-function createWebhookUrlCheck(webhooks: Runtime['config']['webhooks']): (url: string) => void {
-  const guard = createUrlGuard({ allowNetworks: webhooks.allow_networks, allowHttp: webhooks.allow_http })
-  return (url) => {
-    try {
-      guard.check(url)
-    } catch (error) {
-      if (!(error instanceof UrlGuardError)) throw error
-      throw new BrokerError('invalid_request', error.message, { param: 'webhook.url', cause: error })
-    }
-  }
 }

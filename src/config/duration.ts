@@ -32,3 +32,6 @@ export const timerDuration = durationBetween('1ms', '24d')
 
 /** A worker's silence is noticed by heartbeats, which need room for several within it. */
 export const leaseDuration = durationBetween('1s', '1h')
+
+/** How long a request is held: proxies in front cut quiet ones after 60 s. */
+export const waitDuration = durationBetween('100ms', '60s')

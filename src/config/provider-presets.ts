@@ -17,10 +17,20 @@ interface ProviderPreset {
 
 /** A cloud. */
 const openAi = (baseUrl: string | null, quirks: DialectQuirks = {}) =>
-  ({ adapter: 'openai-compatible', baseUrl, needsKey: true, quirks: { messages: 'known', ...quirks } }) as const
+  ({
+    adapter: 'openai-compatible',
+    baseUrl,
+    needsKey: true,
+    quirks: { messages: 'known', serviceTiers: [], ...quirks },
+  }) as const
 /** Servers that people run themselves: mostly without a key, and with chat templates that know no `developer`. */
 const selfHosted = (baseUrl: string | null, quirks: DialectQuirks = {}) =>
-  ({ adapter: 'openai-compatible', baseUrl, needsKey: false, quirks: { hasNoDeveloper: true, ...quirks } }) as const
+  ({
+    adapter: 'openai-compatible',
+    baseUrl,
+    needsKey: false,
+    quirks: { hasNoDeveloper: true, serviceTiers: [], ...quirks },
+  }) as const
 
 export const providerPresets = {
   'openai-compatible': { adapter: 'openai-compatible', baseUrl: null, needsKey: false },
@@ -29,9 +39,23 @@ export const providerPresets = {
   anthropic: { adapter: 'anthropic', baseUrl: 'https://api.anthropic.com/v1', needsKey: true },
   gemini: { adapter: 'gemini', baseUrl: 'https://generativelanguage.googleapis.com/v1beta', needsKey: true },
   bedrock: { adapter: 'bedrock', baseUrl: null, needsKey: false },
-  azure: { adapter: 'azure', baseUrl: null, needsKey: true, quirks: { messages: 'known', thoughts: 'none' } },
-  openai: openAi('https://api.openai.com/v1', { outputLimit: 'max_completion_tokens', thoughts: 'none' }),
-  groq: openAi('https://api.groq.com/openai/v1', { messages: 'strict', thoughts: 'reasoning', hasNoEmbeddings: true }),
+  azure: {
+    adapter: 'azure',
+    baseUrl: null,
+    needsKey: true,
+    quirks: { messages: 'known', thoughts: 'none', serviceTiers: ['auto', 'default', 'priority'] },
+  },
+  openai: openAi('https://api.openai.com/v1', {
+    outputLimit: 'max_completion_tokens',
+    thoughts: 'none',
+    serviceTiers: ['auto', 'default', 'flex', 'priority', 'scale', 'fast'],
+  }),
+  groq: openAi('https://api.groq.com/openai/v1', {
+    messages: 'strict',
+    thoughts: 'reasoning',
+    serviceTiers: ['auto', 'on_demand', 'flex', 'performance'],
+    hasNoEmbeddings: true,
+  }),
   mistral: openAi('https://api.mistral.ai/v1', {
     outputLimit: 'max_tokens',
     streamUsage: 'unasked',

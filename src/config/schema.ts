@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { residencies } from '../core/vocabulary.ts'
-import { leaseDuration, longDuration, timerDuration } from './duration.ts'
+import { leaseDuration, longDuration, timerDuration, waitDuration } from './duration.ts'
 import { auditor } from './schema-auditor.ts'
 import { cidr, redisUrl } from './schema-fields.ts'
 import { models, pools } from './schema-models.ts'
@@ -16,6 +16,9 @@ const server = z
     host: z.string().min(1).max(255).default('127.0.0.1').describe('Address to listen on.'),
     port: z.int().min(0).max(65_535).default(4000).describe('Port to listen on; 0 takes a free one.'),
     max_body_mb: z.int().min(1).max(512).default(16).describe('Largest request body, in MiB.'),
+    max_wait: waitDuration
+      .prefault('50s')
+      .describe('How long a call is held for its answer before a redirect (303) leads to where to wait on.'),
     max_open_jobs: z
       .int()
       .min(1)
@@ -95,6 +98,7 @@ const retention = z
     events: longDuration.prefault('1h').describe('The event log of a finished job, from which streams resume.'),
     files: longDuration.prefault('30d').describe('Uploaded and generated files.'),
     dead_letters: longDuration.prefault('7d').describe('Failed jobs with what it takes to run them again.'),
+    deliveries: longDuration.prefault('7d').describe('The log of webhooks that were sent, from their last attempt.'),
   })
   .prefault({})
   .describe('How long things are kept.')
@@ -107,6 +111,9 @@ const webhooks = z
       .default([])
       .describe('Private or local networks, in CIDR notation, that webhooks may be sent to.'),
     allow_http: z.boolean().default(false).describe('Whether webhooks may be sent to http:// URLs.'),
+    disable_after: longDuration
+      .prefault('5d')
+      .describe('An endpoint that has only failed for so long is disabled, and its tenant told.'),
   })
   .prefault({})
   .describe('Where webhooks may be sent.')

@@ -24,6 +24,8 @@ export interface DialectQuirks {
   readonly messages?: 'known' | 'strict'
   /** Its name in messages for what a model thought before; `none` where it takes none. Unset: `reasoning_content`. */
   readonly thoughts?: 'reasoning' | 'none'
+  /** The values of `service_tier` that it takes, others are left out; unset where it takes what comes. */
+  readonly serviceTiers?: readonly string[]
   /** It has no `/embeddings`. */
   readonly hasNoEmbeddings?: true
   /** It answers 404 where generating failed, whatever the reason. */

@@ -1,10 +1,12 @@
 import { v7 as uuid } from 'uuid'
 import type { CacheWish } from './answer-cache.ts'
+import type { BatchId } from './batch.ts'
 import type { JobError } from './errors.ts'
 import type { JobStatus, Stage } from './job-state.ts'
 import type { MicroUsd } from './pricing.ts'
 import type { TokenUsage } from './provider.ts'
 import { takeRandomBytes } from './random-bytes.ts'
+import type { ServiceTier } from './service-tier.ts'
 import type { Endpoint, Priority, Sensitivity } from './vocabulary.ts'
 
 declare const jobIdBrand: unique symbol
@@ -22,10 +24,10 @@ export function isJobId(text: string): text is JobId {
 }
 
 /**
- * How a job came in. It decides what happens when an answer breaks off after its first token: a reader of OpenAI's
- * chat dialect can't be told to start over, a reader of the native event stream can.
+ * How a job came in. It decides what happens when an answer breaks off after its first token: a reader of one of
+ * OpenAI's dialects can't be told to start over, a reader of the native event stream can.
  */
-export type Surface = 'chat' | 'jobs'
+export type Surface = 'chat' | 'responses' | 'jobs' | 'batch'
 
 /** What was asked for. Written once at acceptance; only the API, the auditor and the courier may read it. */
 export interface JobSpec {
@@ -46,8 +48,16 @@ export interface JobSpec {
   readonly tags?: Readonly<Record<string, string>>
   readonly webhook?: { readonly url: string; readonly events?: readonly string[] }
   readonly traceparent?: string
+  /** It goes on when its reader hangs up: it was asked to be stored, or can be come back to by its Idempotency-Key. */
+  readonly isDurable?: true
+  /** The tier that its answer names, where the request asked for one. */
+  readonly serviceTier?: ServiceTier
+  /** Of a response: whether its creator went away at once, and whether it can be read after it was delivered. */
+  readonly response?: { readonly background: boolean; readonly store: boolean }
   /** Whether an answer that was given before will do; undefined where the model keeps none. */
   readonly cache?: CacheWish
+  /** The batch that it is a line of. */
+  readonly batch?: BatchId
   /** The dead letter that this job runs again, and which run of that chain it is, from 2. */
   readonly replayOf?: { readonly first: JobId; readonly previous: JobId; readonly run: number }
 }
@@ -138,6 +148,8 @@ export interface JobRecord {
   readonly replayedBy: JobId | null
   /** What it takes to run it again was thrown away. */
   readonly isDiscarded: boolean
+  /** All of its content was destroyed: to its tenant there is no such job any more. */
+  readonly isShredded: boolean
   readonly startedAtMs: number | null
   readonly finishedAtMs: number | null
 }

@@ -27,6 +27,8 @@ export interface NewJob {
   readonly spec: JobSpec
   /** The endpoint's request body as JSON text. */
   readonly bodyJson: string
+  /** What was kept of a request whose body was made from it. */
+  readonly requestJson?: string | undefined
   readonly watcher?: Watcher
   readonly idempotency?: { readonly key: string; readonly fingerprint: string }
   /** It runs a dead letter again, which is done once for each: noted in the same step. */
@@ -135,11 +137,16 @@ export interface EndFacts {
 export interface WatchStart {
   readonly status: JobStatus
   readonly events: readonly JobEvent[]
+  /** There are more: a reader gets as much at once as it is likely to take. */
+  readonly hasMore: boolean
 }
 
 export interface JobPage {
   readonly jobs: readonly JobRecord[]
+  /** There are older ones that may be what was asked for; with few or no jobs, the search just went on for long enough. */
   readonly hasMore: boolean
+  /** Where the next page goes on. */
+  readonly lookedUpTo: JobId | null
 }
 
 /**

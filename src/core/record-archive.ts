@@ -1,3 +1,4 @@
+import type { BatchId } from './batch.ts'
 import type { JobId, MaskedCounts } from './job.ts'
 import type { MicroUsd } from './pricing.ts'
 import type { JobRecordEntry } from './records.ts'
@@ -36,6 +37,8 @@ export interface JobOwner {
   /** Who served it last; null until it has ended. */
   readonly deployment: string | null
   readonly createdAtMs: number
+  /** The batch that it is a line of. */
+  readonly batch?: BatchId
 }
 
 /** One line of the ledger, in files and in exports. Tokens in and out contain those in the cache and of reasoning. */

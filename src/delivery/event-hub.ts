@@ -4,12 +4,15 @@ import { BrokerError } from '../core/errors.ts'
 import type { JobId } from '../core/job.ts'
 import { decodeEntry, isTerminalEvent, type JobEvent } from '../core/job-event.ts'
 import { isTerminal } from '../core/job-state.ts'
-import type { JobStore, Watcher } from '../core/ports.ts'
+import type { JobStore, Watcher, WatchStart } from '../core/ports.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { channels } from '../store/keys.ts'
+import { FewAtOnce } from './few-at-once.ts'
 
-/** A reader that lags by more events than this reads them from the store again instead of from memory. */
-const maxBufferedEvents = 1_000
+/** A reader that lags by more than this reads from the store again instead of from memory. */
+const maxBuffered = { events: 256, characters: 256 * 1024 }
+/** How many readers read from the store at once: all that were behind after a cut would be too much for Redis. */
+const readsAtOnce = 32
 /** How often a reader that is behind looks whether Redis is back, in milliseconds. */
 const rereadMs = 250
 /** Node fires a timer beyond this at once. */
@@ -27,6 +30,7 @@ export class EventHub {
   readonly #store: JobStore
   readonly #log: Logger
   readonly #followers = new Map<JobId, Set<Follower>>()
+  readonly #reads = new FewAtOnce(readsAtOnce)
 
   constructor(options: { subscriber: Redis; store: JobStore; log: Logger }) {
     this.#subscriber = options.subscriber
@@ -64,7 +68,7 @@ export class EventHub {
   expect(id: JobId, wants: Watcher['wants']): Follower {
     const follower = new Follower(id, {
       wants,
-      read: (after) => this.#store.watch(id, this.watcher(wants), after).then((start) => start?.events ?? []),
+      read: async (after) => (await this.#watch(id, wants, after)) ?? { events: [], hasMore: false },
       onClose: () => this.#forget(id, follower),
     })
     const followers = this.#followers.get(id)
@@ -76,7 +80,7 @@ export class EventHub {
   /** Follows an existing job from just after event `after`; null when there is none, or when its events have expired. */
   async follow(id: JobId, wants: Watcher['wants'], after: number): Promise<Follower | null> {
     const follower = this.expect(id, wants)
-    const start = await this.#store.watch(id, this.watcher(wants), after).catch((error: unknown) => {
+    const start = await this.#watch(id, wants, after).catch((error: unknown) => {
       follower.close()
       throw error
     })
@@ -84,8 +88,12 @@ export class EventHub {
       follower.close()
       return null
     }
-    follower.replay(after, start.events)
+    follower.replay(after, start)
     return follower
+  }
+
+  #watch(id: JobId, wants: Watcher['wants'], after: number): Promise<WatchStart | null> {
+    return this.#reads.run(() => this.#store.watch(id, this.watcher(wants), after))
   }
 
   get followed(): number {
@@ -113,9 +121,11 @@ export class EventHub {
   }
 }
 
+type EventPage = Pick<WatchStart, 'events' | 'hasMore'>
+
 interface FollowerOptions {
   readonly wants: Watcher['wants']
-  readonly read: (after: number) => Promise<readonly JobEvent[]>
+  readonly read: (after: number) => Promise<EventPage>
   readonly onClose: () => void
 }
 
@@ -124,6 +134,8 @@ export class Follower {
   readonly id: JobId
   readonly #options: FollowerOptions
   #events: JobEvent[] = []
+  /** Of the data in `#events`. */
+  #characters = 0
   /** The first event, `job.queued`, is written before anybody can watch, and is never pushed. */
   #last = 1
   /** Events are missing from `#events`: they must be read from the store. */
@@ -150,13 +162,21 @@ export class Follower {
     const untilMs = Date.now() + timeoutMs
     while (!this.#closed) {
       if (this.#events.length === 0 && this.#behind) await this.#readMissing()
-      const event = this.#events.shift()
+      const event = this.takeReady()
       if (event) return event
       const leftMs = untilMs - Date.now()
       if (leftMs <= 0) return null
       await this.#wait(this.#behind ? Math.min(leftMs, rereadMs) : leftMs)
     }
     return null
+  }
+
+  /** The next event if it is here already. What is written together costs less than what is written one by one. */
+  takeReady(): JobEvent | null {
+    const event = this.#events.shift()
+    if (!event) return null
+    this.#characters -= event.data.length
+    return event
   }
 
   close(): void {
@@ -172,13 +192,15 @@ export class Follower {
     this.#wake?.()
   }
 
-  replay(after: number, events: readonly JobEvent[]): void {
-    // What was pushed since the registration is in `events` or comes after them; the store knows.
+  replay(after: number, page: EventPage): void {
+    // What was pushed since the registration is in `page` or comes after them; the store knows.
     const pushedMeanwhile = this.#behind || this.#events.length > 0
     this.#events = []
+    this.#characters = 0
     this.#last = after
     this.#behind = false
-    this.push(events, null)
+    this.#takePage(page)
+    this.#wake?.()
     if (pushedMeanwhile) this.catchUp()
   }
 
@@ -194,7 +216,8 @@ export class Follower {
       if (isTerminalEvent(event)) this.#append(event)
       return
     }
-    const fits = event.sequence === this.#last + 1 && this.#events.length < maxBufferedEvents
+    const hasRoom = this.#events.length < maxBuffered.events && this.#characters < maxBuffered.characters
+    const fits = event.sequence === this.#last + 1 && hasRoom
     if (fits && !this.#behind) this.#append(event)
     else this.#behind = true
   }
@@ -202,7 +225,16 @@ export class Follower {
   #append(event: JobEvent): void {
     if (event.sequence <= this.#last) return
     this.#events.push(event)
+    this.#characters += event.data.length
     this.#last = event.sequence
+  }
+
+  #takePage({ events, hasMore }: EventPage): void {
+    const wanted = this.#options.wants === 'all' ? events : events.filter(isTerminalEvent)
+    for (const event of wanted) this.#append(event)
+    if (!hasMore) return
+    this.#last = Math.max(this.#last, events.at(-1)?.sequence ?? 0)
+    this.#behind = true
   }
 
   async #readMissing(): Promise<void> {
@@ -210,9 +242,7 @@ export class Follower {
     // says that there is more to read; forgetting either could lose the last event, after which nothing comes.
     this.#behind = false
     try {
-      const missing = await this.#options.read(this.#last)
-      const wanted = this.#options.wants === 'all' ? missing : missing.filter(isTerminalEvent)
-      for (const event of wanted) this.#append(event)
+      this.#takePage(await this.#options.read(this.#last))
     } catch (error) {
       this.#behind = true
       if (!(error instanceof BrokerError) || error.code !== 'redis_unavailable') throw error

@@ -9,13 +9,18 @@ import { registerJsonBody } from './json-body.ts'
 import { registerOpenApi } from './openapi.ts'
 import { registerAdminRoutes } from './routes/admin.ts'
 import { registerAdminDeadLetterRoutes } from './routes/admin-dead-letters.ts'
+import { registerBatchRoutes } from './routes/batches.ts'
 import { registerChatRoutes } from './routes/chat-completions.ts'
 import { registerEmbeddingsRoutes } from './routes/embeddings.ts'
+import { registerFileRoutes } from './routes/files.ts'
 import { registerHealthRoutes } from './routes/health.ts'
 import { registerJobRoutes } from './routes/jobs.ts'
+import { registerJobBulkRoute } from './routes/jobs-bulk.ts'
 import { registerModelRoutes } from './routes/models.ts'
 import { registerNodeRoutes } from './routes/nodes.ts'
 import { registerReplayRoutes } from './routes/replay.ts'
+import { registerResponseRoutes } from './routes/responses.ts'
+import { registerWebhookRoutes } from './routes/webhooks.ts'
 import { compileValidator } from './validation.ts'
 
 declare module 'fastify' {
@@ -32,8 +37,9 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
   const app = Fastify({
     bodyLimit: deps.maxBodyBytes,
     genReqId: () => `req_${randomUUID()}`,
-    // A slow upload must not hold a socket for ever; answers may take as long as they do.
-    requestTimeout: 120_000,
+    // A slow upload must not hold a socket for ever; answers may take as long as they do. Whoever may upload has shown a
+    // key, and a bulk of jobs is as slow as its jobs are taken in.
+    requestTimeout: 600_000,
     // Whoever waits for an answer while the process stops still gets it.
     forceCloseConnections: 'idle',
     // A name that is too long to exist gets the answer of one that does not exist; Node's limit on headers is above it.
@@ -53,8 +59,13 @@ export async function buildApp(deps: HttpDeps, version: string): Promise<Fastify
   registerModelRoutes(app, deps)
   registerChatRoutes(app, deps)
   registerEmbeddingsRoutes(app, deps)
+  registerResponseRoutes(app, deps)
   registerJobRoutes(app, deps)
+  registerJobBulkRoute(app, deps)
   registerReplayRoutes(app, deps)
+  await registerFileRoutes(app, deps.batches)
+  registerBatchRoutes(app, deps.batches)
+  registerWebhookRoutes(app, deps.webhooks)
   registerAdminRoutes(app, deps.admin)
   if (deps.nodes) registerNodeRoutes(app, deps.nodes)
   if (deps.admin.adminKey) registerAdminDeadLetterRoutes(app, deps.deadLetters)

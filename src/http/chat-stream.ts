@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { splitCompletion } from '../core/completion-chunks.ts'
 import { BrokerError, type ErrorCode } from '../core/errors.ts'
 import { isTerminalEvent, type JobEvent } from '../core/job-event.ts'
+import { echoTier, type ServiceTier } from '../core/service-tier.ts'
 import type { Follower } from '../delivery/event-hub.ts'
 import type { Accepted } from '../pipeline/accept-job.ts'
 import { deliverResult, EventRestorer, reviewStreamed, terminalFacts } from '../pipeline/deliver-result.ts'
@@ -28,8 +29,8 @@ export async function streamChat(
 ): Promise<void> {
   reply.hijack()
   const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': accepted.id })
-  stream.onClose(() => follower.close())
-  const { tenant } = accepted.spec
+  deps.readers.watch(reply, accepted.id, { isStream: true, onLeave: () => follower.close() })
+  const { tenant, serviceTier } = accepted.spec
   const restorer = new EventRestorer({ id: accepted.id, tenant }, deps)
   const isWhole = mustSeeWhole(deps.auditing, tenant)
   const giveUpAtMs = accepted.spec.deadlineMs + overdueGraceMs
@@ -42,7 +43,9 @@ export async function streamChat(
         break
       }
       if (isWhole) await stream.write(await wholeAnswer(event, follower, accepted, deps))
-      await stream.write(isWhole && event.type === 'output.delta' ? '' : toRecords(await restorer.restore(event)))
+      await stream.write(
+        isWhole && event.type === 'output.delta' ? '' : toRecords(await restorer.restore(event), serviceTier),
+      )
       if (isTerminalEvent(event)) {
         stream.end()
         await reviewStreamed({ id: accepted.id, tenant }, event, deps).catch((error: unknown) => {
@@ -77,13 +80,13 @@ async function wholeAnswer(
   const facts = { id, tenant, endpoint, masked: terminalFacts(event).masked }
   const chunks = splitCompletion(JSON.parse(await deliverResult(facts, stored, deps)))
   const wanted = spec.includeUsage ? chunks : chunks.filter((chunk) => !usageOnly.test(chunk))
-  return wanted.map((chunk) => sseRecord(chunk)).join('')
+  return wanted.map((chunk) => sseRecord(echoTier(chunk, spec.serviceTier))).join('')
 }
 
 const usageOnly = /"choices":\[\],"usage"/
 
-function toRecords(event: JobEvent): string {
-  if (event.type === 'output.delta') return sseRecord(event.data)
+function toRecords(event: JobEvent, tier: ServiceTier | undefined): string {
+  if (event.type === 'output.delta') return sseRecord(echoTier(event.data, tier))
   if (!isTerminalEvent(event)) return ''
   const { status, error } = terminalFacts(event)
   if (status === 'completed') return doneRecord

@@ -4,6 +4,7 @@ import { isJobId, type JobRecord } from '../core/job.ts'
 import type { TerminalFacts } from '../core/job-event.ts'
 import { isTerminal } from '../core/job-state.ts'
 import { toUsd } from '../core/pricing.ts'
+import { echoTier } from '../core/service-tier.ts'
 import type { Tenant } from '../core/tenant.ts'
 import { deliverResult } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
@@ -12,7 +13,8 @@ import { jobJson } from './job-view.ts'
 /** A job of this tenant; another tenant's is as unknown as none. @throws BrokerError `job_not_found` */
 export async function requireJob(id: string, tenant: Tenant, deps: HttpDeps): Promise<JobRecord> {
   const job = isJobId(id) ? await deps.store.read(id) : null
-  if (job?.spec.tenant !== tenant.name) throw new BrokerError('job_not_found', undefined, { param: 'id' })
+  if (job?.spec.tenant !== tenant.name || job.isShredded)
+    throw new BrokerError('job_not_found', undefined, { param: 'id' })
   return job
 }
 
@@ -32,11 +34,11 @@ export async function waitForEnd(job: JobRecord, waitMs: number, deps: HttpDeps)
 /** The job object as JSON text, with its result restored, or why the result is not let out. */
 export async function showJob(job: JobRecord, deps: HttpDeps): Promise<string> {
   const stored = job.status === 'completed' ? await deps.store.readResult(job.id) : null
-  if (stored === null) return jobJson(job, null)
+  if (stored === null) return jobJson(job, null, await deps.places.placeOf(job))
   try {
     const { tenant, endpoint } = job.spec
     const facts = { id: job.id, tenant, endpoint, masked: isMasked(job) }
-    return jobJson(job, await deliverResult(facts, stored, deps))
+    return jobJson(job, echoTier(await deliverResult(facts, stored, deps), job.spec.serviceTier))
   } catch (error) {
     if (!(error instanceof BrokerError) || error.code !== 'answer_blocked') throw error
     return jobJson({ ...job, error: { code: error.code, message: error.message } }, null)

@@ -1,12 +1,13 @@
 import type { JobRecord } from '../core/job.ts'
 import type { JobStatus } from '../core/job-state.ts'
 import { toUsd } from '../core/pricing.ts'
+import type { QueuePlace } from '../core/queue-place.ts'
 
 /**
  * The job object of the native API as JSON text. `resultJson` is the endpoint's own body, put in as it is: an answer of
  * megabytes is not parsed to be shown.
  */
-export function jobJson(job: JobRecord, resultJson: string | null): string {
+export function jobJson(job: JobRecord, resultJson: string | null, place: QueuePlace | null = null): string {
   const { spec } = job
   const head = JSON.stringify({
     id: job.id,
@@ -33,6 +34,7 @@ export function jobJson(job: JobRecord, resultJson: string | null): string {
     error: job.error,
     replay_of: replayOf(job),
     replayed_by: job.replayedBy,
+    queue: place && { position: place.position, eta_seconds: place.etaSeconds },
     urls: jobUrls(job.id),
   })
   return `${head.slice(0, -1)},"result":${resultJson ?? 'null'}}`

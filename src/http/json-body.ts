@@ -37,7 +37,8 @@ function readText(body: Buffer): string {
   return body.toString('utf8')
 }
 
-function parse(text: string): unknown {
+/** @throws BrokerError `invalid_json` */
+export function parse(text: string): unknown {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -33,6 +33,8 @@ export const chatCompletionRequest = z
       .nullish(),
     tools: z.array(z.looseObject({ type: z.string() })).optional(),
     response_format: z.looseObject({ type: z.string() }).nullish(),
+    store: z.boolean().nullish().describe('Goes on although its reader hangs up.'),
+    service_tier: z.string().max(64).nullish().describe('`priority`, `flex`: who goes first.'),
     user: z.string().optional(),
   })
   .meta({ id: 'ChatCompletionRequest' })
@@ -75,7 +77,7 @@ export function closedObject<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 const shortText = (max: number) => z.string().max(max)
-const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
+export const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
   error: 'at most 16 entries',
 })
 
@@ -144,6 +146,12 @@ export const jobObject = z
       .nullable()
       .describe('The dead letter that this job runs again, the first of the chain, and which run of it this is.'),
     replayed_by: z.string().nullable().describe('The job that runs this dead letter again.'),
+    queue: z
+      .object({ position: z.number(), eta_seconds: z.number().nullable() })
+      .nullable()
+      .describe(
+        'Where it stands while it waits, 1 is next, and when it will begin by what its lane got through lately.',
+      ),
     urls: z.object({ self: z.string(), events: z.string(), cancel: z.string() }),
   })
   .meta({ id: 'Job' })

@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http'
 
 /** Proxies cut quiet connections after 30 to 60 s; every kind of client takes a comment between two records. */
 const heartbeatMs = 12_000
+/** A reader that takes nothing for so long is no reader any more; where there is a way to resume, it can. */
+const maxStallMs = 5 * 60_000
 
 /** One record. JSON may be written over several lines, each of which would begin a line of the stream's own. */
 export function sseRecord(json: string): string {
@@ -17,7 +19,8 @@ export class SseStream {
   readonly #heartbeat: NodeJS.Timeout
   #closed = false
 
-  constructor(response: ServerResponse, headers: Record<string, string>) {
+  /** `retryMs` is what browsers wait before they come back; only for streams whose readers know the field `retry`. */
+  constructor(response: ServerResponse, headers: Record<string, string>, retryMs?: number) {
     this.#response = response
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -27,8 +30,8 @@ export class SseStream {
     })
     response.on('close', () => this.#stop())
     response.on('error', () => this.#stop())
-    response.write(': sluice\n\n')
-    this.#heartbeat = setInterval(() => this.#response.write(': keep-alive\n\n'), heartbeatMs)
+    response.write(retryMs === undefined ? ': sluice\n\n' : `: sluice\nretry: ${retryMs}\n\n`)
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs)
   }
 
   get closed(): boolean {
@@ -43,11 +46,13 @@ export class SseStream {
 
   /** Writes whole records. Resolves when there is room for more, or when the reader has gone. */
   async write(records: string): Promise<void> {
-    if (this.#closed) return
+    if (this.#closed || records === '') return
     this.#heartbeat.refresh()
     if (this.#response.write(records)) return
     await new Promise<void>((resolve) => {
+      const stalled = setTimeout(() => this.destroy(), maxStallMs)
       const settle = () => {
+        clearTimeout(stalled)
         this.#response.off('drain', settle).off('close', settle)
         resolve()
       }
@@ -64,6 +69,11 @@ export class SseStream {
   destroy(): void {
     this.#stop()
     this.#response.destroy()
+  }
+
+  /** A reader who has yet to take what was written needs no more of it to stay connected. */
+  #beat(): void {
+    if (!this.#response.writableNeedDrain) this.#response.write(': keep-alive\n\n')
   }
 
   #stop(): void {

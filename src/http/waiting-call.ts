@@ -5,14 +5,16 @@ import { BrokerError, type ErrorCode } from '../core/errors.ts'
 import type { JobId } from '../core/job.ts'
 import { isTerminalEvent, type JobEvent, type TerminalFacts } from '../core/job-event.ts'
 import { isTerminal } from '../core/job-state.ts'
+import { echoTier, priorityFor, type ServiceTier, tierServed } from '../core/service-tier.ts'
 import type { Tenant } from '../core/tenant.ts'
-import type { Endpoint } from '../core/vocabulary.ts'
+import type { Endpoint, Priority } from '../core/vocabulary.ts'
 import type { Follower } from '../delivery/event-hub.ts'
-import { type Accepted, acceptJob } from '../pipeline/accept-job.ts'
+import { type Accepted, type AcceptRequest, acceptJob, describeJob } from '../pipeline/accept-job.ts'
 import { deliverResult, terminalFacts } from '../pipeline/deliver-result.ts'
 import type { HttpDeps } from './deps.ts'
 import { sendError } from './error-handler.ts'
 import { factsOf, requireJob } from './job-reading.ts'
+import { type Preference, sendJobInstead } from './prefer.ts'
 import { readJobHeaders } from './request-headers.ts'
 import { waitQuery } from './schemas.ts'
 
@@ -21,34 +23,42 @@ export interface CallFacts {
   readonly model: string
   readonly stream: boolean
   readonly includeUsage: boolean
+  /** The client would rather have the job than wait: nobody reads its answer here. */
+  readonly isAsync?: boolean
+  /** The request asks for its answer to be stored. */
+  readonly isDurable?: boolean
+  /** `service_tier` of the request. */
+  readonly tier?: string | null | undefined
+  /** Set where the job is not what the request says: a response, whose chat was made from another body. */
+  readonly job?: Pick<AcceptRequest, 'surface' | 'bodyJson' | 'response' | 'metadata'>
+  /** Set where nobody waits for it. */
+  readonly usual?: Priority
 }
+
+/** Where an endpoint that is not its job's own waits for the job's answer, and what it makes of it. */
+export interface AnswerView {
+  path(id: JobId): string
+  show(id: JobId, resultJson: string): Promise<string>
+}
+
+/** Somebody waits for the answer of a call, unless a header says that it may take its time. */
+const usualPriority = 'interactive'
 
 /** Accepts the call as a job with this process as its reader, in place before the first event can come. */
 export async function startCall(
-  { endpoint, model, stream, includeUsage }: CallFacts,
+  call: CallFacts,
   request: FastifyRequest,
   deps: HttpDeps,
 ): Promise<{ accepted: Accepted; follower: Follower }> {
-  const headers = readJobHeaders(request.headers, deps.accept.now())
-  const wants = stream ? 'all' : 'terminal'
+  const wants = call.stream ? 'all' : 'terminal'
+  const asked = describeCall(call, request, deps)
+  const running = await findRunning(asked, request, deps)
+  if (running) return running
   const place: { follower: Follower | null } = { follower: null }
   try {
     const accepted = await acceptJob(
       {
-        tenant: request.tenant,
-        surface: 'chat',
-        endpoint,
-        model,
-        bodyJson: request.bodyText,
-        stream,
-        includeUsage,
-        priority: headers['x-sluice-priority'] ?? 'interactive',
-        sensitivity: headers['x-sluice-sensitivity'],
-        deadlineMs: headers.deadlineMs,
-        tags: headers.tags,
-        idempotencyKey: headers['idempotency-key'],
-        cache: headers.cache,
-        traceparent: request.traceparent,
+        ...asked,
         watcher: deps.hub.watcher(wants),
         onId: (id) => {
           place.follower = deps.hub.expect(id, wants)
@@ -68,39 +78,125 @@ export async function startCall(
   }
 }
 
+function describeCall(call: CallFacts, request: FastifyRequest, deps: HttpDeps): AcceptRequest {
+  const { endpoint, model, stream, includeUsage, tier, usual = usualPriority } = call
+  const headers = readJobHeaders(request.headers, deps.accept.now())
+  const priority = headers['x-sluice-priority'] ?? priorityFor(tier, usual)
+  return {
+    tenant: request.tenant,
+    // Who reads a job's events can be told to start over.
+    surface: call.isAsync ? 'jobs' : 'chat',
+    endpoint,
+    model,
+    bodyJson: request.bodyText,
+    stream,
+    includeUsage,
+    priority,
+    serviceTier: tierServed(tier, { priority, usual }),
+    isDurable: call.isDurable === true || call.isAsync === true,
+    sensitivity: headers['x-sluice-sensitivity'],
+    deadlineMs: headers.deadlineMs,
+    tags: headers.tags,
+    idempotencyKey: headers['idempotency-key'],
+    // Who lets nothing be kept does not let the answer be kept for others either.
+    cache: headers.cache ?? (call.job?.response?.store === false ? 'off' : undefined),
+    traceparent: request.traceparent,
+    ...call.job,
+  }
+}
+
+/** The job of the same call sent before over a connection that was lost. A key says more than a resemblance. */
+async function findRunning(
+  asked: AcceptRequest,
+  { headers }: FastifyRequest,
+  deps: HttpDeps,
+): Promise<{ accepted: Accepted; follower: Follower } | null> {
+  if (asked.idempotencyKey !== undefined) return null
+  const isRetry = Number(headers['x-stainless-retry-count']) > 0
+  if (!isRetry && !deps.readers.hasLeft) return null
+  const call = { spec: describeJob(asked, deps.accept), bodyJson: asked.bodyJson, isRetry }
+  const id = await deps.readers.findSentBefore(call)
+  const job = id && (await deps.store.read(id))
+  if (!job) return null
+  const follower = await deps.hub.follow(job.id, asked.stream ? 'all' : 'terminal', 0)
+  return follower && { accepted: { id: job.id, spec: job.spec, created: false, isRejected: false }, follower }
+}
+
 /** What `GET <endpoint>/{id}` takes. */
 export const longerWait = { params: z.object({ id: z.string() }), querystring: waitQuery }
 
 /** Goes on waiting at `GET <endpoint>/{id}?wait=`, where a call that takes long is led and every official client follows. */
 export async function waitLonger(
   reply: FastifyReply,
-  { id, waitMs, tenant, endpoint }: { id: string; waitMs: number; tenant: Tenant; endpoint: Endpoint },
+  wait: { id: string; waitMs: number; tenant: Tenant; endpoint: Endpoint; view?: AnswerView },
   deps: HttpDeps,
 ): Promise<void> {
+  const { id, waitMs, tenant, endpoint, view } = wait
   const job = await requireJob(id, tenant, deps)
   if (job.spec.endpoint !== endpoint) throw new BrokerError('job_not_found', undefined, { param: 'id' })
   reply.header('x-sluice-job-id', job.id)
-  const call = { tenant: tenant.name, endpoint }
+  deps.readers.returned(job.id)
+  const call = { tenant: tenant.name, endpoint, tier: job.spec.serviceTier, view }
   if (isTerminal(job.status)) return sendEnd(reply, { ...call, id: job.id }, factsOf(job), null, deps)
   const follower = await deps.hub.follow(job.id, 'terminal', 0)
   if (!follower) throw new BrokerError('job_not_found', undefined, { param: 'id' })
   return answerWhenDone(reply, { ...call, follower }, waitMs, deps)
 }
 
-/** Sends the job's answer, or after `waitMs` the place where to go on waiting. */
-export async function answerWhenDone(
+interface WaitingCall {
+  readonly follower: Follower
+  readonly tenant: string
+  readonly endpoint: Endpoint
+  readonly tier?: ServiceTier | undefined
+  readonly view?: AnswerView | undefined
+  /** Answers when the time is up and the job has not ended; a redirect to where to go on waiting unless given. */
+  readonly instead?: () => Promise<void>
+}
+
+/** Answers a call as its client would have it: with the answer, or after a while with where to wait on, or with the job. */
+export function answerCall(
+  request: FastifyRequest,
   reply: FastifyReply,
-  { follower, tenant, endpoint }: { follower: Follower; tenant: string; endpoint: Endpoint },
+  call: {
+    accepted: Accepted
+    follower: Follower
+    endpoint: Endpoint
+    preference: Preference | null
+    view?: AnswerView
+  },
+  deps: HttpDeps,
+): Promise<void> {
+  const { accepted, follower, endpoint, preference, view } = call
+  const waiting = { follower, tenant: request.tenant.name, endpoint, tier: accepted.spec.serviceTier, view }
+  if (!preference) return answerWhenDone(reply, waiting, deps.chatWaitMs, deps)
+  const instead = () => sendJobInstead(request, reply, { id: accepted.id, applied: preference.applied }, deps)
+  return answerWhenDone(reply, { ...waiting, instead }, preference.waitMs, deps)
+}
+
+/** Sends the job's answer, or after `waitMs` the place where to go on waiting. */
+async function answerWhenDone(
+  reply: FastifyReply,
+  { follower, tenant, endpoint, tier, view, instead }: WaitingCall,
   waitMs: number,
   deps: HttpDeps,
 ): Promise<void> {
+  let isGone = false
+  const onLeave = () => {
+    isGone = true
+    follower.close()
+  }
+  deps.readers.watch(reply, follower.id, { isStream: false, onLeave })
   try {
     const event = await lastEvent(follower, waitMs)
+    // There is nobody to answer, and no reason to say so.
+    if (isGone) return void reply.hijack()
+    if (event === null && instead) return await instead()
     if (event === null) {
-      reply.header('location', `${endpoint}/${follower.id}?wait=50`)
+      const path = view ? view.path(follower.id) : `${endpoint}/${follower.id}`
+      reply.header('location', `${path}?wait=${deps.chatWaitMs / 1000}`)
       return void reply.code(303).send()
     }
-    const of = { id: follower.id, tenant, endpoint }
+    const of = { id: follower.id, tenant, endpoint, tier, view }
     return await sendEnd(reply, of, terminalFacts(event), follower.pushedResult, deps)
   } finally {
     follower.close()
@@ -117,7 +213,7 @@ async function lastEvent(follower: Follower, waitMs: number): Promise<JobEvent |
 /** `pushedResult` is the stored result where it came with the event. */
 async function sendEnd(
   reply: FastifyReply,
-  job: { id: JobId; tenant: string; endpoint: Endpoint },
+  job: Pick<WaitingCall, 'tenant' | 'endpoint' | 'tier' | 'view'> & { readonly id: JobId },
   facts: TerminalFacts,
   pushedResult: string | null,
   deps: HttpDeps,
@@ -127,7 +223,8 @@ async function sendEnd(
   const stored = pushedResult ?? (await deps.store.readResult(job.id))
   if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.', { param: 'id' })
   const result = await deliverResult({ ...job, masked: facts.masked }, stored, deps).catch(explainWait)
-  return void reply.type('application/json').send(result)
+  const shown = job.view ? await job.view.show(job.id, result) : echoTier(result, job.tier)
+  return void reply.type('application/json').send(shown)
 }
 
 /** A client that sent the call again would pay for it again. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CachedAnswer, CacheWish } from '../core/answer-cache.ts'
+import type { BatchId } from '../core/batch.ts'
 import type { RateLimits } from '../core/budget.ts'
 import { BrokerError } from '../core/errors.ts'
 import { createJobId, firstDeployment, type JobId, type JobSpec, type Surface } from '../core/job.ts'
@@ -8,6 +9,7 @@ import { describeRateRefusal, type RateLimiter } from '../core/rate-limit.ts'
 import type { ActionRecord } from '../core/records.ts'
 import type { Catalogue } from '../core/routing.ts'
 import { stricter } from '../core/sensitivity.ts'
+import type { ServiceTier } from '../core/service-tier.ts'
 import type { Metrics, Tracing } from '../core/telemetry.ts'
 import { mayUse, type Tenant } from '../core/tenant.ts'
 import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
@@ -22,6 +24,8 @@ export interface AcceptRequest {
   readonly model: string
   /** The endpoint's body as JSON text. */
   readonly bodyJson: string
+  /** Of a response, whose body was made from another request: what is kept of that one, as JSON text. */
+  readonly response?: (NonNullable<JobSpec['response']> & { readonly requestJson: string }) | undefined
   readonly stream: boolean
   readonly includeUsage: boolean
   readonly priority: Priority
@@ -32,11 +36,17 @@ export interface AcceptRequest {
   readonly tags?: Record<string, string> | undefined
   readonly webhook?: { url: string; events?: string[] | undefined } | undefined
   readonly idempotencyKey?: string | undefined
+  /** It goes on when its reader hangs up. With an `idempotencyKey` it does anyway. */
+  readonly isDurable?: boolean | undefined
+  /** The tier that its answer names. */
+  readonly serviceTier?: ServiceTier | undefined
   /** Whether an answer that was given before will do; unset: if there is one. */
   readonly cache?: CacheWish | undefined
   readonly traceparent?: string | undefined
   /** Set for a run of a dead letter: the place in its chain, and who asked for it. There is one run for each. */
   readonly replay?: Replay | undefined
+  /** Set for a line of a batch, with the id that its job was given before: asking twice makes one job. */
+  readonly line?: { readonly batch: BatchId; readonly job: JobId } | undefined
   /** Who waits for the answer, when somebody does. */
   readonly watcher?: Watcher
   /** Called with the job's id before it is stored, so that a waiting reader can be in place before the first event. */
@@ -84,22 +94,25 @@ export interface Accepted {
  * the death of any process. Throws `BrokerError`.
  */
 export function acceptJob(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
-  const name = request.surface === 'chat' ? `POST ${request.endpoint}` : 'POST /v1/jobs'
+  const name = request.surface === 'chat' ? `POST ${request.endpoint}` : spanNames[request.surface]
   return deps.tracing.span(name, { parent: request.traceparent, kind: 'server' }, (span) =>
     accept({ ...request, traceparent: span.traceparent }, deps),
   )
 }
 
+const spanNames = { responses: 'POST /v1/responses', jobs: 'POST /v1/jobs', batch: 'line of a batch' } as const
+
 async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepted> {
   admit(request, deps)
   const spec = describeJob(request, deps)
-  const id = createJobId()
+  const id = request.line?.job ?? createJobId()
   await admitToMinute(id, spec, request.bodyJson, deps)
   const { audited, isRejected } = await auditOnArrival(id, spec, request.bodyJson, deps)
   const job = {
     id,
     spec,
     bodyJson: request.bodyJson,
+    ...(request.response && { requestJson: request.response.requestJson }),
     ...(request.watcher && { watcher: request.watcher }),
     ...(audited && { decision: audited.decision }),
     ...(request.replay && { replay: { record: describeReplay(request.replay, id, deps.now()) } }),
@@ -227,7 +240,8 @@ function admit(request: AcceptRequest, deps: AcceptDeps): void {
   }
 }
 
-function describeJob(request: AcceptRequest, deps: AcceptDeps): JobSpec {
+/** What is kept of a request. @throws BrokerError `invalid_request` for a deadline that has passed */
+export function describeJob(request: AcceptRequest, deps: Pick<AcceptDeps, 'now' | 'defaultDeadlineMs'>): JobSpec {
   const nowMs = deps.now()
   const deadlineMs = request.deadlineMs ?? nowMs + deps.defaultDeadlineMs[request.priority]
   if (deadlineMs <= nowMs) throw new BrokerError('invalid_request', 'The deadline has passed.', { param: 'deadline' })
@@ -250,8 +264,12 @@ function describeJob(request: AcceptRequest, deps: AcceptDeps): JobSpec {
       webhook: { url: request.webhook.url, ...(request.webhook.events && { events: request.webhook.events }) },
     }),
     ...(request.traceparent && { traceparent: request.traceparent }),
+    ...((request.isDurable || request.idempotencyKey !== undefined) && { isDurable: true }),
+    ...(request.serviceTier && { serviceTier: request.serviceTier }),
+    ...(request.response && { response: { background: request.response.background, store: request.response.store } }),
     ...(request.cache && { cache: request.cache }),
     ...(request.replay && { replayOf: request.replay.of }),
+    ...(request.line && { batch: request.line.batch }),
   }
 }
 
@@ -282,7 +300,7 @@ async function attach(
 }
 
 function fingerprintOf(request: AcceptRequest): string {
-  const { endpoint, model, bodyJson, priority, sensitivity, webhook, metadata, tags } = request
-  const rest = JSON.stringify([endpoint, model, priority, sensitivity, webhook, metadata, tags])
+  const { endpoint, model, bodyJson, priority, sensitivity, webhook, metadata, tags, response } = request
+  const rest = JSON.stringify([endpoint, model, priority, sensitivity, webhook, metadata, tags, response])
   return createHash('sha256').update(rest).update('\0').update(bodyJson).digest('base64url')
 }

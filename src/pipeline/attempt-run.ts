@@ -82,9 +82,9 @@ export function beginRun(
   }
 }
 
-/** OpenAI's dialect has no word for "forget what I said"; native readers are told, unless the model has it otherwise. */
+/** OpenAI's dialects have no word for "forget what I said"; native readers are told, unless the model has it otherwise. */
 export function canStartOver({ hasOutput, claim: { plan } }: AttemptRun): boolean {
-  return !hasOutput || (plan.surface !== 'chat' && plan.onCutStream !== 'fail')
+  return !hasOutput || (plan.surface !== 'chat' && plan.surface !== 'responses' && plan.onCutStream !== 'fail')
 }
 
 /** What a job that failed tells its reader: deployments, classes and statuses, never an upstream's words. */

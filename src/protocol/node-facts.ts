@@ -95,7 +95,7 @@ export const gateView = as<GateViewFacts>(
 const plan = as<DispatchPlan>(
   z.looseObject({
     endpoint: z.enum(endpoints),
-    surface: z.enum(['chat', 'jobs']),
+    surface: z.enum(['chat', 'responses', 'jobs', 'batch']),
     stream: z.boolean(),
     includeUsage: z.boolean(),
     model: name,

@@ -32,9 +32,10 @@ export function adaptChatBody(bodyJson: string, quirks: DialectQuirks): string {
   })
   const edited = members.map((member) => editMember(bodyJson, member, developers))
   const given = quirks.refusesNull ? edited.filter(({ value }) => value !== 'null') : edited
+  const taken = given.filter((field) => !isForeignTier(field, quirks))
   return joinMembers(
     settleLimit(
-      given.map((field) => adaptField(field, quirks)),
+      taken.map((field) => adaptField(field, quirks)),
       quirks,
     ),
   )
@@ -45,6 +46,7 @@ function mayNeedEdits(bodyJson: string, quirks: DialectQuirks): boolean {
   if (quirks.hasNoDeveloper && bodyJson.includes('"developer"')) return true
   if (quirks.seed !== undefined && bodyJson.includes('"seed"')) return true
   if (mayHaveForeignFields(bodyJson, quirks)) return true
+  if (quirks.serviceTiers !== undefined && bodyJson.includes('"service_tier"')) return true
   return quirks.outputLimit !== undefined && bodyJson.includes(`"${otherLimit[quirks.outputLimit]}"`)
 }
 
@@ -58,6 +60,13 @@ function adaptField(field: Field, quirks: DialectQuirks): Field {
   if (field.name === 'seed') return { ...field, name: quirks.seed ?? 'seed' }
   if (field.name !== 'messages' && field.name !== 'tools') return field
   return { ...field, value: withoutForeignFields(field.value, quirks) }
+}
+
+/** A tier chooses a lane here; an upstream that does not know the word would refuse the whole request for it. */
+function isForeignTier({ name, value }: Field, { serviceTiers }: DialectQuirks): boolean {
+  if (name !== 'service_tier' || serviceTiers === undefined) return false
+  const tier: unknown = JSON.parse(value)
+  return typeof tier !== 'string' || !serviceTiers.includes(tier)
 }
 
 function editMember(bodyJson: string, { name, start, end }: Member, edits: readonly Edit[]): Field {

@@ -33,7 +33,7 @@ local call = redis.call
 local state = call('HMGET', KEYS[1], 'stage', 'discarded', 'plan')
 if state[1] ~= 'failed' or state[2] then return 0 end
 call('HSET', KEYS[1], 'discarded', ARGV[2])
-call('HDEL', KEYS[2], 'body', 'vault')
+call('HDEL', KEYS[2], 'body', 'vault', 'request')
 call('DEL', KEYS[3], KEYS[4])
 -- A cloud dispatcher that ended the job may not have been allowed to delete the copies of other pools.
 if state[3] then

@@ -24,6 +24,7 @@ export function parseJobRecord(id: JobId, state: Record<string, string>, spec: s
     error: parse<JobError>(state.error),
     replayedBy: (state.replayed_by as JobId | undefined) ?? null,
     isDiscarded: state.discarded !== undefined,
+    isShredded: state.shredded !== undefined,
     startedAtMs: parse<number>(state.started),
     finishedAtMs: parse<number>(state.finished),
   }

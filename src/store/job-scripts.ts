@@ -41,16 +41,17 @@ if ARGV[13] ~= '' then
   record('action', ARGV[13])
 end
 if call('EXISTS', KEYS[1]) == 1 then return '' end
-local stage = ARGV[14] and '${transitions.route.to}' or '${stages[0]}'
+local stage = ARGV[15] and '${transitions.route.to}' or '${stages[0]}'
 call('HSET', KEYS[1], 'stage', stage, 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
   'deadline', deadline, 'hook', ARGV[7], 'watchers', ARGV[8])
 call('HSET', KEYS[2], 'spec', ARGV[9], 'body', ARGV[10])
+if ARGV[14] ~= '' then call('HSET', KEYS[2], 'request', ARGV[14]) end
 call('RPUSH', KEYS[3], 'job.queued {}')
 call('PEXPIRE', KEYS[2], ttl)
 call('ZADD', KEYS[4], now, id)
 call('ZADD', KEYS[5], deadline, id)
 call('ZADD', KEYS[6], now, id)
-if ARGV[14] then ${storeDecision(14, 8)}
+if ARGV[15] then ${storeDecision(15, 8)}
 end
 return ''
 `
@@ -81,6 +82,14 @@ ${storeDecision(1, 3)}
 return 1
 `
 
+/**
+ * What a reader gets at once, whichever is reached first. Readers that are behind read again and again, and one answer
+ * must be so small that those of many fit into the time that a command may take.
+ */
+const watchLimits = { events: 256, bytes: 128 * 1024 }
+/** How many events are looked at together. */
+const watchStep = 16
+
 /** KEYS job events */
 const watch = `
 local stage = call('HGET', KEYS[1], 'stage')
@@ -92,7 +101,16 @@ if not (${oneOf(endedStages)}) then
     call('HSET', KEYS[1], 'watchers', watchers .. ' ' .. watcher)
   end
 end
-return {stage, unpack(call('LRANGE', KEYS[2], ARGV[3], -1))}
+local entries, bytes, from, page = {}, 0, tonumber(ARGV[3]), nil
+repeat
+  page = call('LRANGE', KEYS[2], from, from + ${watchStep - 1})
+  for _, entry in ipairs(page) do
+    entries[#entries + 1] = entry
+    bytes = bytes + #entry
+  end
+  from = from + #page
+until #page < ${watchStep} or #entries >= ${watchLimits.events} or bytes >= ${watchLimits.bytes}
+return {stage, #page < ${watchStep} and 0 or 1, unpack(entries)}
 `
 
 /** KEYS job: an answer is noted once, however often it is read. */

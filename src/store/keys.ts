@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { BatchId } from '../core/batch.ts'
+import type { FileId } from '../core/file.ts'
 import type { JobId } from '../core/job.ts'
 
 /**
@@ -30,6 +32,24 @@ export const keys = {
   /** Ended jobs whose webhook is still to be handed to the courier's queue. */
   outbox: 'sluice:outbox',
   outboxTaken: 'sluice:outbox:taken',
+  /** A webhook endpoint: settings, state, sealed URL and secrets. */
+  webhookEndpoint: (id: string) => `sluice:webhook:endpoint:${id}`,
+  /** A tenant's endpoints by time of creation. */
+  webhookEndpoints: (tenant: string) => `sluice:webhook:endpoints:${tenant}`,
+  /** An event for one receiver: state and attempts; what is sent stands apart, sealed. */
+  webhookDelivery: (id: string) => `sluice:webhook:delivery:${id}`,
+  webhookContent: (id: string) => `sluice:webhook:content:${id}`,
+  /** Deliveries of an endpoint by time of creation, and those of a tenant to URLs that are no endpoint's. */
+  webhookLog: (endpoint: string) => `sluice:webhook:log:${endpoint}`,
+  webhookUrlLog: (tenant: string) => `sluice:webhook:urls:${tenant}`,
+  /** Receivers that something waits for, by the time when somebody must look. */
+  webhookLanes: 'sluice:webhook:lanes',
+  /** Deliveries of a lane by the time when they are due, and those that are being sent, by the end of the lease. */
+  webhookDue: (lane: string) => `sluice:webhook:due:${lane}`,
+  webhookSending: (lane: string) => `sluice:webhook:sending:${lane}`,
+  /** Lanes whose last attempt failed, and until when lanes asked to be left alone. */
+  webhookFailing: 'sluice:webhook:failing',
+  webhookPauses: 'sluice:webhook:pauses',
   /** Failed jobs by the time of their end, of all tenants and of each. */
   deadLetters: 'sluice:dead-letters',
   tenantDeadLetters: (tenant: string) => `sluice:dead-letters:${tenant}`,
@@ -88,11 +108,36 @@ export const keys = {
   flightFollowers: (key: string) => `sluice:flight:followers:${key}`,
   /** The keys of all jobs that lead. */
   flightLeaders: 'sluice:flight:leaders',
+  /** Calls whose client left before their answer was delivered, by the time when it did. */
+  left: 'sluice:left',
+  /** Set where a job has more readers than the call that made it. */
+  keptCall: (id: JobId) => `sluice:kept:${id}`,
+  /** How many jobs each lane and each deployment gets through, decayed. */
+  throughput: 'sluice:throughput',
   /** What the nodes of a pool last reported, and which of them are to drain. */
   nodes: (pool: string) => `sluice:nodes:${pool}`,
+  /** What is known of a file, and the blobs that its content is in. */
+  file: (id: FileId) => `sluice:file:${id}`,
+  fileParts: (id: FileId) => `sluice:file:${id}:parts`,
+  /** Files of a tenant by the time when they were made. */
+  tenantFiles: (tenant: string) => `sluice:files:${tenant}`,
+  /** All files that have a time to go, by that time. */
+  filesDue: 'sluice:files-due',
+  /** What was asked for, how far it has come; the lines that have a job, and those of them whose job has ended. */
+  batch: (id: BatchId) => `sluice:batch:${id}`,
+  batchOpen: (id: BatchId) => `sluice:batch:${id}:open`,
+  batchEnded: (id: BatchId) => `sluice:batch:${id}:ended`,
+  /** Which courier drives it. */
+  batchLease: (id: BatchId) => `sluice:batch:${id}:lease`,
+  /** Batches of a tenant by the time when they were made. */
+  tenantBatches: (tenant: string) => `sluice:batches:${tenant}`,
+  /** Batches that have not ended, by the same. */
+  openBatches: 'sluice:open-batches',
 } as const
 
 export const channels = {
+  /** Calls that were left, for every API process. Not below `sluice:api:`, where dispatchers may publish. */
+  left: 'sluice:left',
   /** Events of the jobs that this API process follows. */
   api: (processId: string) => `sluice:api:${processId}`,
   /** Jobs that this node must stop working on. */

@@ -1,6 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { JobId, JobRecord } from '../core/job.ts'
-import type { JobStatus } from '../core/job-state.ts'
+import { type JobStatus, type Stage, statusOf } from '../core/job-state.ts'
 import type { JobPage } from '../core/ports.ts'
 import { parseJobRecord } from './job-record.ts'
 import { keys } from './keys.ts'
@@ -16,29 +16,50 @@ export interface JobQuery {
 
 /** How many entries of an index are read at once. */
 const pageSize = 200
+/** How many of them one list looks at: what is sought may be rare, and a tenant's jobs many. */
+const maxLookedAt = 2_000
 
-/** A tenant's jobs, newest first. */
+/** A tenant's jobs, newest first. A page that is not full says up to where it has looked. */
 export async function listJobs(redis: Redis, query: JobQuery): Promise<JobPage> {
   const index = keys.tenantJobs(query.tenant)
   const jobs: JobRecord[] = []
-  let rank = 0
-  if (query.after !== undefined) {
-    const found = await translateRedisErrors(redis.zrevrank(index, query.after))
-    if (found === null) return { jobs: [], hasMore: false }
-    rank = found + 1
-  }
-  while (jobs.length <= query.limit) {
-    const ids = (await translateRedisErrors(redis.zrevrange(index, rank, rank + pageSize - 1))) as JobId[]
-    for (const record of await readJobs(redis, ids)) {
-      if (record === null) continue
-      if (query.status !== undefined && record.status !== query.status) continue
-      if (query.model !== undefined && record.spec.model !== query.model) continue
-      jobs.push(record)
+  const first = query.after === undefined ? 0 : await rankAfter(redis, index, query.after)
+  const size = Math.min(pageSize, query.status || query.model !== undefined ? pageSize : query.limit + 1)
+  let last: JobId | null = null
+  for (let rank = first; rank < first + maxLookedAt; rank += size) {
+    const ids = (await translateRedisErrors(redis.zrevrange(index, rank, rank + size - 1))) as JobId[]
+    for (const record of await readJobs(redis, await ofStatus(redis, ids, query.status))) {
+      if (record && (query.model === undefined || record.spec.model === query.model)) jobs.push(record)
     }
-    if (ids.length < pageSize) break
-    rank += pageSize
+    const page = jobs.slice(0, query.limit)
+    if (jobs.length > query.limit) return { jobs: page, hasMore: true, lookedUpTo: page.at(-1)?.id ?? null }
+    if (ids.length < size) return { jobs: page, hasMore: false, lookedUpTo: page.at(-1)?.id ?? null }
+    last = ids.at(-1) ?? last
   }
-  return { jobs: jobs.slice(0, query.limit), hasMore: jobs.length > query.limit }
+  return { jobs, hasMore: true, lookedUpTo: last }
+}
+
+/**
+ * The place in the index behind a job. Of one that has left the index the time in its id tells, which is no earlier than
+ * that of its entry: nothing older is left out, and at most what came in the same millisecond is shown again.
+ */
+async function rankAfter(redis: Redis, index: string, after: JobId): Promise<number> {
+  const rank = await translateRedisErrors(redis.zrevrank(index, after))
+  if (rank !== null) return rank + 1
+  const madeAtMs = Number.parseInt(after.slice('job_'.length, 'job_'.length + 12), 16)
+  return translateRedisErrors(redis.zcount(index, `(${madeAtMs}`, '+inf'))
+}
+
+/** Those that have this status; only their stage is read. */
+async function ofStatus(redis: Redis, ids: readonly JobId[], status: JobStatus | undefined): Promise<readonly JobId[]> {
+  if (status === undefined || ids.length === 0) return ids
+  const pipeline = redis.pipeline()
+  for (const id of ids) pipeline.hget(keys.job(id), 'stage')
+  const stages = (await executePipeline(pipeline)) as (Stage | null)[]
+  return ids.filter((_, index) => {
+    const stage = stages[index]
+    return stage && statusOf(stage) === status
+  })
 }
 
 /** What the store knows of these jobs, in their order; null for one that it has forgotten. */

@@ -148,7 +148,7 @@ async function readOwners(redis: Redis, jobs: readonly JobId[]): Promise<Readonl
 }
 
 function toOwner(spec: JobSpec, [sensitivity, deployment]: [Sensitivity | null, string | null]): JobOwner {
-  const { tenant, keyId, model, tags = {}, priority, createdAtMs } = spec
+  const { tenant, keyId, model, tags = {}, priority, createdAtMs, batch } = spec
   return {
     tenant,
     key: keyId,
@@ -158,6 +158,7 @@ function toOwner(spec: JobSpec, [sensitivity, deployment]: [Sensitivity | null, 
     sensitivity: sensitivity ?? spec.sensitivity,
     deployment,
     createdAtMs,
+    ...(batch && { batch }),
   }
 }
 

@@ -104,6 +104,7 @@ export class RedisJobStore implements JobStore {
         idempotency?.fingerprint ?? '',
         idempotencyTtlMs,
         replay ? JSON.stringify(replay.record) : '',
+        job.requestJson === undefined ? '' : this.#seal(job.requestJson, { job: id, field: 'request' }),
         ...(decision ? this.#decisionArgs(id, decision) : []),
       ],
     )) as string
@@ -277,10 +278,11 @@ export class RedisJobStore implements JobStore {
       'watch',
       [keys.job(id), keys.events(id)],
       [watcher.processId, watcher.wants, after],
-    )) as [Stage, ...string[]] | null
+    )) as [Stage, 0 | 1, ...string[]] | null
     if (reply === null) return null
-    const [stage, ...entries] = reply
-    return { status: statusOf(stage), events: entries.map((entry, index) => decodeEntry(after + index + 1, entry)) }
+    const [stage, hasMore, ...entries] = reply
+    const events = entries.map((entry, index) => decodeEntry(after + index + 1, entry))
+    return { status: statusOf(stage), events, hasMore: hasMore === 1 }
   }
 
   overdue(nowMs: number, limit: number): Promise<readonly JobId[]> {

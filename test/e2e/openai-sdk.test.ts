@@ -107,17 +107,19 @@ describe('a chat that streams', () => {
     expect(deltas.join('')).toBe(text)
   })
 
-  it('can be left in the middle', async () => {
+  it.each([
+    ['ends with it', false, 'cancelled'],
+    ['goes on where it is to be stored', true, 'completed'],
+  ])('can be left in the middle, and its job %s', async (_name, store, status) => {
     const { data: stream, response } = await client.chat.completions
-      .create({ model, messages: [{ role: 'user', content: `echo:${'word '.repeat(2_000)}` }], stream: true })
+      .create({ model, messages: [{ role: 'user', content: `echo:${'word '.repeat(2_000)}` }], stream: true, store })
       .withResponse()
     for await (const chunk of stream) {
       expect(chunk.object).toBe('chat.completion.chunk')
       break
     }
     const id = response.headers.get('x-sluice-job-id')
-    // The job is not its reader's: it goes on.
-    expect(await client.get(`/jobs/${id}?wait=20`)).toMatchObject({ id, status: 'completed' })
+    expect(await client.get(`/jobs/${id}?wait=20`)).toMatchObject({ id, status })
   })
 })
 

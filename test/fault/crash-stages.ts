@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCatalogue } from '../../src/compose/catalogue.ts'
-import { handOn } from '../../src/compose/courier.ts'
 import { createJudging, type Judging } from '../../src/compose/judging.ts'
+import { createTellers, openWebhookStores } from '../../src/compose/webhooks.ts'
 import type { GateLimits, GateSettings } from '../../src/core/gate.ts'
 import type { JobId, Surface } from '../../src/core/job.ts'
 import type { TerminalStatus } from '../../src/core/job-state.ts'
@@ -15,9 +15,9 @@ import { cancelJob } from '../../src/pipeline/cancel-job.ts'
 import type { DispatchDeps } from '../../src/pipeline/dispatch-deps.ts'
 import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
 import { expireJobs } from '../../src/pipeline/expire-jobs.ts'
+import { handOn } from '../../src/pipeline/pump-outbox.ts'
 import { BacklogKeeper } from '../../src/pipeline/wake-parked.ts'
 import { intakeName, laneName } from '../../src/queue/lane-names.ts'
-import { WebhookQueue } from '../../src/queue/webhook-queue.ts'
 import { Outbox } from '../../src/store/outbox.ts'
 import type { RedisPurpose } from '../../src/store/redis.ts'
 import { RedisGates } from '../../src/store/redis-gates.ts'
@@ -88,10 +88,14 @@ export const stages: readonly Stage[] = [
       await accept(sound, job)
       await cancel(sound, job)
     },
-    run: async ({ redis }) => {
+    run: async (mortal, { cluster }) => {
+      const { redis, store } = mortal
+      const { config, vaultKey } = cluster
       const outbox = new Outbox(redis, redis)
+      const stores = openWebhookStores(config, redis, { current: vaultKey, previous: [] })
+      const tellers = createTellers({ ...stores, store, auditing: judgingOf(mortal, cluster).auditing })
       const row = await outbox.take()
-      if (row) await handOn(row, { webhooks: new WebhookQueue(redis), outbox })
+      if (row) await handOn(row, { outbox, tellers })
     },
   },
   {

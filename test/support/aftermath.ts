@@ -64,7 +64,7 @@ async function leftovers(redis: Cluster['redis']): Promise<string[]> {
     if (length > 0) found.push(`${key}: ${length}`)
   }
   for (const key of [keys.outbox, keys.outboxTaken]) await count(key, false)
-  for (const key of [keys.open, keys.untaken]) await count(key, true)
+  for (const key of [keys.open, keys.untaken, keys.webhookLanes]) await count(key, true)
   for (const key of await redis.keys(`${queuePrefix}:*`)) {
     const state = /:(wait|active|paused|delayed|prioritized)$/.exec(key)?.[1]
     if (state) await count(key, state === 'delayed' || state === 'prioritized')

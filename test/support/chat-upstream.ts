@@ -58,9 +58,9 @@ export async function startChatUpstream(script: ChatScript = echo): Promise<Chat
 }
 
 function readCall(request: SeenRequest, number: number): ChatCall {
-  const { stream = false, messages } = JSON.parse(request.body) as {
+  const { stream = false, messages = [] } = JSON.parse(request.body) as {
     stream?: boolean
-    messages: { content: unknown }[]
+    messages?: { content: unknown }[]
   }
   const content = messages.at(-1)?.content
   const prompt = typeof content === 'string' ? content : JSON.stringify(content)

@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly tenantConcurrency?: number
   /** Whether the dispatchers know nothing but the API's address and a token. */
   readonly nodesOverHttps?: boolean
+  /** What each process may have in its heap, in MB: what it holds on to shows sooner. */
+  readonly heapMb?: number
   /** Starts no role before `launch` is called. */
   readonly isDormant?: boolean
 }
@@ -60,6 +62,9 @@ export interface Cluster extends AsyncDisposable {
   process(name: ProcessName): RoleProcess
   /** Starts one more dispatcher of the pool `studio`, under this name. */
   addStudioNode(node: string): Promise<RoleProcess>
+  /** Of the API, and what a request to it says of whose it is. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
   /** A request to the API; with a key of idempotency it is sent again until it is answered. */
   send(url: string, json?: unknown, headers?: Record<string, string>): Promise<Response>
   /** Posts a job until it is accepted, always with the same key. Resolves with its id. */
@@ -95,6 +100,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     REDIS_URL: server.url,
     SLUICE_VAULT_KEY: vaultKey.toString('base64'),
     LOG_LEVEL: 'info',
+    ...(options.heapMb !== undefined && { NODE_OPTIONS: `--max-old-space-size=${options.heapMb}` }),
   }
   const running = new Map<string, RoleProcess>()
   cleanup.defer(async () => {
@@ -114,10 +120,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
   const asked = { again: 0 }
   const owned = cleanup.move()
-  const send = (url: string, json?: unknown, headers: Record<string, string> = {}) =>
-    fetch(`http://127.0.0.1:${port}${url}`, {
+  const url = `http://127.0.0.1:${port}`
+  const ownHeaders = { authorization: `Bearer ${tenantKey}` }
+  const send = (path: string, json?: unknown, headers: Record<string, string> = {}) =>
+    fetch(url + path, {
       headers: {
-        authorization: `Bearer ${tenantKey}`,
+        ...ownHeaders,
         ...(json !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
@@ -131,6 +139,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     vaultKey,
     config: configSchema.parse(config),
     launch,
+    url,
+    headers: ownHeaders,
     process: (name) => running.get(name) ?? raise(`no process ${name}`),
     async addStudioNode(node) {
       const role = new RoleProcess([...processes.studio, '--node', node, '--config', file], env)

@@ -15,7 +15,11 @@ describe('the configuration without a file', () => {
     expect(Object.keys(config.tenants)).toEqual(['default'])
     expect(config.tenants.default?.keys.map(({ key }) => key.reveal())).toEqual([keys.apiKey])
     expect(config.tenants.default?.webhook_secret?.reveal()).toBe(keys.webhookSecret)
-    expect(config.webhooks).toEqual({ allow_networks: ['127.0.0.0/8', '::1/128'], allow_http: true })
+    expect(config.webhooks).toEqual({
+      allow_networks: ['127.0.0.0/8', '::1/128'],
+      allow_http: true,
+      disable_after: 5 * 86_400_000,
+    })
     expect(config.server.port).toBe(4000)
     expect(config.redis.url).toBeUndefined()
   })

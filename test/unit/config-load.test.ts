@@ -44,7 +44,13 @@ describe('a loaded configuration', () => {
   it('has its references replaced and its defaults filled in', async () => {
     const env = { TEST_KEY: 'one', TEST_OTHER_KEY: 'two' }
     const { config } = await loadConfig({ file: join(fixtures, 'valid.yaml'), env })
-    expect(config.server).toEqual({ host: '127.0.0.1', port: 4001, max_body_mb: 16, max_open_jobs: 100_000 })
+    expect(config.server).toEqual({
+      host: '127.0.0.1',
+      port: 4001,
+      max_body_mb: 16,
+      max_wait: 50_000,
+      max_open_jobs: 100_000,
+    })
     expect(config.webhooks).toEqual({ allow_http: true, allow_networks: ['127.0.0.0/8', '::1/128'] })
     expect(config.tenants.acme?.keys.map(({ key }) => key.reveal())).toEqual(['two', `prefix-one-\${TEST_KEY}`])
     expect(config.tenants.acme).toMatchObject({
@@ -211,13 +217,9 @@ describe('warnings', () => {
   it('are absent where everything is enforced', async () => {
     expect(await loadWarnings(minimal)).toEqual([])
     const ordered = minimal.replace('m: { ', 'm: { strategy: ordered, fallbacks: [], ')
-    expect(await loadWarnings(`${ordered}retention: { results: 1h }\nauditor: { detectors: [builtin] }\n`)).toEqual([])
-  })
-
-  it('name each key that has no effect yet', async () => {
-    expect(await loadWarnings(`${minimal}retention: { files: 30d }\n`)).toEqual([
-      expect.stringMatching(/^\d+ retention\.files: is accepted; this release does not enforce it$/),
-    ])
+    expect(
+      await loadWarnings(`${ordered}retention: { results: 1h, files: 7d }\nauditor: { detectors: [builtin] }\n`),
+    ).toEqual([])
   })
 
   it('name what routing will do that the file may not have meant', async () => {

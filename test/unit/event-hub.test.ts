@@ -12,7 +12,8 @@ const event = (sequence: number, type: JobEventType = 'output.delta'): JobEvent 
 const last = event(4, 'job.completed')
 
 function follow(wants: 'all' | 'terminal', read: (after: number) => Promise<readonly JobEvent[]>): Follower {
-  return new Follower(id, { wants, read, onClose: () => undefined })
+  const readPage = async (after: number) => ({ events: await read(after), hasMore: false })
+  return new Follower(id, { wants, read: readPage, onClose: () => undefined })
 }
 
 describe('a reader that is behind', () => {

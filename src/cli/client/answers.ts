@@ -59,6 +59,42 @@ export const jobListAnswer = z.looseObject({
   last_id: z.string().nullish(),
 })
 
+const counts = z.looseObject({
+  total: z.number().default(0),
+  completed: z.number().default(0),
+  failed: z.number().default(0),
+})
+
+export const batchAnswer = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  endpoint: z.string().optional(),
+  model: z.string().nullish(),
+  created_at: z.number(),
+  expires_at: z.number(),
+  request_counts: counts,
+  usage: z.looseObject({ input_tokens: z.number().default(0), output_tokens: z.number().default(0) }),
+  input_file_id: z.string().optional(),
+  output_file_id: z.string().nullish(),
+  error_file_id: z.string().nullish(),
+  retry_of: z.string().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+  errors: z
+    .looseObject({
+      data: z.array(
+        z.looseObject({
+          code: z.string(),
+          message: z.string(),
+          param: z.string().nullish(),
+          line: z.number().nullish(),
+        }),
+      ),
+    })
+    .nullish(),
+})
+
+export const batchListAnswer = z.looseObject({ data: z.array(batchAnswer), has_more: z.boolean() })
+
 export const modelListAnswer = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
 
 export const errorAnswer = z.looseObject({
@@ -66,6 +102,8 @@ export const errorAnswer = z.looseObject({
 })
 
 export type AcceptedJobAnswer = z.infer<typeof acceptedJobAnswer>
+export type BatchAnswer = z.infer<typeof batchAnswer>
+export type BatchListAnswer = z.infer<typeof batchListAnswer>
 export type JobAnswer = z.infer<typeof jobAnswer>
 export type JobListAnswer = z.infer<typeof jobListAnswer>
 export type Usage = z.infer<typeof usageAnswer>

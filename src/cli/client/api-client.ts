@@ -8,6 +8,10 @@ import type { z } from 'zod'
 import {
   type AcceptedJobAnswer,
   acceptedJobAnswer,
+  type BatchAnswer,
+  type BatchListAnswer,
+  batchAnswer,
+  batchListAnswer,
   errorAnswer,
   type JobAnswer,
   type JobListAnswer,
@@ -36,6 +40,12 @@ export interface ApiClient {
   close(): Promise<void>
 }
 
+export interface BatchClient {
+  listBatches(query: { after?: string; limit: number }): Promise<BatchListAnswer>
+  getBatch(id: string): Promise<BatchAnswer>
+  cancelBatch(id: string): Promise<BatchAnswer>
+}
+
 /** The body of `POST /v1/jobs`, as far as the CLI uses it. */
 export interface JobBody {
   readonly model: string
@@ -54,7 +64,7 @@ interface Call {
   readonly signal?: AbortSignal | undefined
 }
 
-export function createApiClient(connection: Connection): ApiClient {
+export function createApiClient(connection: Connection): ApiClient & BatchClient {
   const { url } = connection
   const agent = new Agent({
     connectTimeout: 5_000,
@@ -114,6 +124,9 @@ export function createApiClient(connection: Connection): ApiClient {
       ask({ method: 'GET', path: `/v1/jobs/${encodeURIComponent(id)}?wait=${waitSeconds}`, signal }, jobAnswer),
     listJobs: (query) => ask({ method: 'GET', path: `/v1/jobs?${toQuery(query)}` }, jobListAnswer),
     cancelJob: (id) => ask({ method: 'POST', path: `/v1/jobs/${encodeURIComponent(id)}/cancel` }, jobAnswer),
+    listBatches: (query) => ask({ method: 'GET', path: `/v1/batches?${toQuery(query)}` }, batchListAnswer),
+    getBatch: (id) => ask({ method: 'GET', path: `/v1/batches/${encodeURIComponent(id)}` }, batchAnswer),
+    cancelBatch: (id) => ask({ method: 'POST', path: `/v1/batches/${encodeURIComponent(id)}/cancel` }, batchAnswer),
     listModels: async () => {
       const { data } = await ask({ method: 'GET', path: '/v1/models' }, modelListAnswer)
       return data.map((model) => model.id)

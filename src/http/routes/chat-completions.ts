@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { streamChat } from '../chat-stream.ts'
 import type { HttpDeps } from '../deps.ts'
+import { readPreference } from '../prefer.ts'
 import { chatCompletionRequest, errorBody } from '../schemas.ts'
-import { answerWhenDone, longerWait, startCall, waitLonger } from '../waiting-call.ts'
+import { answerCall, longerWait, startCall, waitLonger } from '../waiting-call.ts'
 
 const endpoint = '/v1/chat/completions'
 
@@ -21,14 +22,19 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
       config: { jobHeaders: true },
     },
     async (request, reply) => {
-      const { model, stream, stream_options } = request.body
+      const { model, stream: wantsStream, stream_options, store, service_tier: tier } = request.body
       const includeUsage = stream_options?.include_usage === true
-      const call = { endpoint, model, stream: stream === true, includeUsage } as const
+      const stream = wantsStream === true
+      const wish = readPreference(request.headers)
+      // A stream begins at once: there is nothing to wait for.
+      const preference = stream && wish && wish.waitMs > 0 ? null : wish
+      const isAsync = preference?.waitMs === 0
+      const call = { endpoint, model, stream, includeUsage, isAsync, isDurable: store === true, tier } as const
       const { accepted, follower } = await startCall(call, request, deps)
       reply.header('x-sluice-job-id', accepted.id)
       // A stream begins with 200 at once; what is known to fail can still say so in its status.
-      if (stream && !accepted.isRejected) return streamChat(request, reply, follower, accepted, deps)
-      return answerWhenDone(reply, { follower, tenant: request.tenant.name, endpoint }, deps.chatWaitMs, deps)
+      if (stream && !isAsync && !accepted.isRejected) return streamChat(request, reply, follower, accepted, deps)
+      return answerCall(request, reply, { accepted, follower, endpoint, preference }, deps)
     },
   )
 

@@ -2,8 +2,9 @@ import type { ZodTypeProvider } from '@fastify/type-provider-zod'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { HttpDeps } from '../deps.ts'
+import { readPreference } from '../prefer.ts'
 import { embeddingsRequest, errorBody } from '../schemas.ts'
-import { answerWhenDone, longerWait, startCall, waitLonger } from '../waiting-call.ts'
+import { answerCall, longerWait, startCall, waitLonger } from '../waiting-call.ts'
 
 const endpoint = '/v1/embeddings'
 
@@ -20,10 +21,12 @@ export function registerEmbeddingsRoutes(app: FastifyInstance, deps: HttpDeps): 
       config: { jobHeaders: true },
     },
     async (request, reply) => {
-      const call = { endpoint, model: request.body.model, stream: false, includeUsage: false } as const
+      const preference = readPreference(request.headers)
+      const facts = { endpoint, model: request.body.model, stream: false, includeUsage: false } as const
+      const call = { ...facts, isAsync: preference?.waitMs === 0 }
       const { accepted, follower } = await startCall(call, request, deps)
       reply.header('x-sluice-job-id', accepted.id)
-      return answerWhenDone(reply, { follower, tenant: request.tenant.name, endpoint }, deps.chatWaitMs, deps)
+      return answerCall(request, reply, { accepted, follower, endpoint, preference }, deps)
     },
   )
 

@@ -1,0 +1,70 @@
+import type { FastifyReply } from 'fastify'
+import type { JobId } from '../core/job.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { type AttachDeps, findSentBefore } from '../pipeline/attach-call.ts'
+import { leaveStream, leaveWait } from '../pipeline/leave-call.ts'
+
+export type ReaderWatchDeps = AttachDeps & Parameters<typeof leaveStream>[1] & { readonly log: Logger }
+
+/** Sees to it that the jobs of readers who hang up end or wait for them, as `pipeline/leave-call.ts` has it. */
+export class ReaderWatch {
+  readonly #deps: ReaderWatchDeps
+  readonly #leaving = new Set<Promise<void>>()
+  #isStopping = false
+
+  constructor(deps: ReaderWatchDeps) {
+    this.#deps = deps
+  }
+
+  /** Whether any call was left: only then may an ordinary request be one that was sent before. */
+  get hasLeft(): boolean {
+    return this.#deps.left.hasAny
+  }
+
+  /** @see findSentBefore */
+  findSentBefore(call: Parameters<typeof findSentBefore>[0]): Promise<JobId | null> {
+    return findSentBefore(call, this.#deps)
+  }
+
+  /** Somebody asks for a job by its id. */
+  returned(job: JobId): void {
+    this.#deps.left.returnTo(job)
+  }
+
+  /**
+   * Watches over the reader of a job's answer: calls `onLeave` when it hangs up. A stream is delivered when its end was
+   * written, an answer in one piece when the last byte of it went out.
+   */
+  watch(reply: FastifyReply, job: JobId, options: { isStream: boolean; onLeave?: () => void }): void {
+    const { raw } = reply
+    const look = () => {
+      if (options.isStream ? raw.writableEnded : raw.writableFinished) return
+      options.onLeave?.()
+      if (this.#isStopping && options.isStream) return
+      this.#leave(job, options.isStream)
+    }
+    // It may have gone while its job was taken in.
+    if (raw.closed || raw.destroyed) look()
+    else raw.once('close', look)
+  }
+
+  /** From now on connections are closed by this process. Resolves when what was left until then is noted. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.settled()
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving)
+  }
+
+  #leave(job: JobId, isStream: boolean): void {
+    const { log } = this.#deps
+    const left = isStream ? leaveStream(job, this.#deps) : leaveWait(job, this.#isStopping, this.#deps)
+    const leaving = left.catch((error: unknown) =>
+      log.warn({ err: error, job }, 'a job was left by its reader and goes on'),
+    )
+    this.#leaving.add(leaving)
+    void leaving.then(() => this.#leaving.delete(leaving))
+  }
+}
