@@ -33,7 +33,7 @@ export interface CallOptions {
 }
 
 /** The broker has understood the call and says no: trying again does not help. */
-export class BrokerRefusal extends Error {
+class BrokerRefusal extends Error {
   override readonly name = 'BrokerRefusal'
   readonly status: number
   readonly code: string

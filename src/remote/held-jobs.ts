@@ -56,8 +56,8 @@ export class HeldJobs {
     return this.#find((held) => held.id === id)
   }
 
+  /** The latest: an entry whose lease was lost may be here still when it is delivered again. */
   #find(isWanted: (held: HeldJob) => boolean): HeldJob | undefined {
-    for (const held of this.#held) if (isWanted(held)) return held
-    return undefined
+    return [...this.#held].findLast(isWanted)
   }
 }

@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict'
 import type { GateClosedReason, GateOutcome } from '../core/gate.ts'
 import type { JobId } from '../core/job.ts'
 import type { AttemptStart, AttemptStore, Lane, LaneEntry, LaneQueues } from '../core/ports.ts'
 import type { AttemptRecord } from '../core/records.ts'
 import type { CallAnswer } from '../protocol/node-calls.ts'
 import type { AttemptFacts } from '../protocol/node-facts.ts'
-import { type BrokerClient, BrokerRefusal } from './broker-client.ts'
+import type { BrokerClient } from './broker-client.ts'
 import type { HeldJob, HeldJobs } from './held-jobs.ts'
 
 /** The store as a node sees it over HTTPS: `core/ports.ts` says what each method promises, the broker keeps it. */
@@ -19,7 +20,7 @@ export class RemoteJobStore implements AttemptStore {
 
   async startAttempt(id: JobId, claim: Parameters<AttemptStore['startAttempt']>[1]): Promise<AttemptStart> {
     const held = this.#jobs.byHop(id, claim.hop)
-    if (!held) return { kind: 'ended' }
+    assert.ok(held, 'what is started is held')
     const { gate, inputPrice } = claim
     const shut = claim.shut === true
     const request = {
@@ -28,13 +29,8 @@ export class RemoteJobStore implements AttemptStore {
       ...(shut && { shut }),
       ...(inputPrice !== undefined && { inputPrice }),
     }
-    try {
-      return toStart(held, await this.#broker.call('start', request))
-    } catch (error) {
-      // Somebody else has the entry by now.
-      if (error instanceof BrokerRefusal && error.code === 'lease_lost') return { kind: 'ended' }
-      throw error
-    }
+    // A lease that is lost rejects: an entry that is not ours any more must not be ended by us either.
+    return toStart(held, await this.#broker.call('start', request))
   }
 
   async append(...[id, fence, entries, isFirst, used]: Parameters<AttemptStore['append']>): Promise<boolean> {

@@ -50,10 +50,30 @@ export async function untilSettled({ redis }: Cluster, withinMs: number): Promis
   })
 }
 
-/** The jobs that have not ended, each with its stage. */
-export async function openJobs(redis: Cluster['redis']): Promise<{ id: string; stage: string | null }[]> {
+/** The jobs that have not ended, each with its stage and where its queue entry is. */
+export async function openJobs(
+  redis: Cluster['redis'],
+): Promise<{ id: string; stage: string | null; entry: string }[]> {
   const ids = await redis.zrangebyscore(keys.open, '-inf', '+inf')
-  return Promise.all(ids.map(async (id) => ({ id, stage: await redis.hget(`sluice:job:${id}`, 'stage') })))
+  return Promise.all(
+    ids.map(async (id) => {
+      const [stage = null, lane, hop, fence] = await redis.hmget(`sluice:job:${id}`, 'stage', 'lane', 'hop', 'fence')
+      return { id, stage, entry: await placeOf(redis, `lane.${lane?.replaceAll(' ', '.')}`, `${id}-${hop}`, fence) }
+    }),
+  )
+}
+
+async function placeOf(redis: Cluster['redis'], queue: string, entry: string, fence: unknown): Promise<string> {
+  const key = (part: string) => `sluice:queue:${queue}:${part}`
+  const [isKnown, waiting, active, delayed, lock] = await Promise.all([
+    redis.exists(key(entry)),
+    redis.lpos(key('wait'), entry),
+    redis.lpos(key('active'), entry),
+    redis.zscore(key('delayed'), entry),
+    redis.exists(key(`${entry}:lock`)),
+  ])
+  const list = waiting !== null ? 'wait' : active !== null ? 'active' : delayed !== null ? 'delayed' : 'no list'
+  return `${queue} ${entry.slice(-3)}: ${isKnown ? list : 'gone'}${lock ? ', locked' : ''}, fence ${String(fence)}`
 }
 
 /** Every list and set that must be empty when all is done, with its length where it is not. */
