@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { parseJsonObject } from '../core/json-object.ts'
 import { ProviderError } from '../core/provider.ts'
+import { ignoredFields } from './ignored-fields.ts'
 import { keepAliveOf, type OllamaOptions } from './ollama-options.ts'
 
 const anything = z.unknown().optional()
@@ -69,19 +70,6 @@ const thinkByEffort = {
   xhigh: 'high',
 } as const
 
-/** These say nothing about the answer that was asked for: who asks, how it is billed, stored, cached, sped up. */
-const ignored = {
-  metadata: anything,
-  prediction: anything,
-  prompt_cache_key: anything,
-  prompt_cache_options: anything,
-  prompt_cache_retention: anything,
-  safety_identifier: anything,
-  service_tier: anything,
-  store: anything,
-  user: anything,
-}
-
 /** These are taken at the one value that changes nothing. */
 const neutral = {
   logit_bias: z.strictObject({}).optional(),
@@ -118,7 +106,7 @@ const chatRequest = z.strictObject({
   top_logprobs: z.int().min(0).max(20).optional(),
   ...ownSettings,
   ...neutral,
-  ...ignored,
+  ...ignoredFields,
 })
 
 type ChatRequest = z.infer<typeof chatRequest>

@@ -1,5 +1,6 @@
+import { formatAttempts } from '../client/attempts-table.ts'
 import { type Column, formatTable } from '../client/table.ts'
-import { formatNumber, oneLine } from '../client/terminal-text.ts'
+import { oneLine } from '../client/terminal-text.ts'
 import type { DeadLetter, ReplayBatch } from './answers.ts'
 
 const listColumns: readonly Column[] = [
@@ -61,25 +62,6 @@ export function formatDeadLetter(letter: DeadLetter): string {
   const rows = facts.flatMap(([name, value]) => (value ? [[name, oneLine(value, 400)]] : []))
   const table = formatTable([{ title: '' }, { title: '' }], rows)
   return letter.attempts.length === 0 ? table : `${table}\n\n${formatAttempts(letter.attempts)}`
-}
-
-function formatAttempts(attempts: DeadLetter['attempts']): string {
-  return formatTable(
-    [
-      { title: 'Attempt', align: 'right' },
-      { title: 'Deployment' },
-      { title: 'Outcome' },
-      { title: 'HTTP' },
-      { title: 'Took', align: 'right' },
-    ],
-    attempts.map(({ deployment, outcome, status, ms }, index) => [
-      String(index + 1),
-      deployment,
-      outcome,
-      status ? String(status) : '',
-      typeof ms === 'number' ? `${formatNumber(Math.round(ms))} ms` : '',
-    ]),
-  )
 }
 
 /** What a replay would do with each. */

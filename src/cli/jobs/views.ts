@@ -1,4 +1,5 @@
 import { type JobAnswer, readChatResult } from '../client/answers.ts'
+import { formatAttempts } from '../client/attempts-table.ts'
 import { type Column, formatTable } from '../client/table.ts'
 import { formatDuration, formatNumber, oneLine, plainText } from '../client/terminal-text.ts'
 
@@ -66,25 +67,6 @@ export function formatJob(job: JobAnswer): string {
     ...(job.attempts.length > 0 ? [formatAttempts(job.attempts)] : []),
     ...(answer === null ? [] : [plainText(answer)]),
   ].join('\n\n')
-}
-
-function formatAttempts(attempts: JobAnswer['attempts']): string {
-  return formatTable(
-    [
-      { title: 'Attempt', align: 'right' },
-      { title: 'Deployment' },
-      { title: 'Outcome' },
-      { title: 'HTTP' },
-      { title: 'Took', align: 'right' },
-    ],
-    attempts.map(({ deployment, outcome, status, ms }, index) => [
-      String(index + 1),
-      deployment,
-      outcome,
-      status ? String(status) : '',
-      typeof ms === 'number' ? `${formatNumber(Math.round(ms))} ms` : '',
-    ]),
-  )
 }
 
 function formatUsage({ usage }: JobAnswer): string | null {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { parseJsonObject } from '../../core/json-object.ts'
+import { ignoredFields } from '../ignored-fields.ts'
 import { firstField, unsupported } from './unsupported.ts'
 
 /** Anthropic's marker of a prefix that is worth caching; its gateways take it on OpenAI's parts, messages and tools. */
@@ -93,21 +94,6 @@ const responseFormat = z.discriminatedUnion('type', [
   }),
 ])
 
-const anything = z.unknown().optional()
-
-/** These say nothing about the answer that was asked for: who asks, how it is billed, stored, cached, sped up. */
-const ignored = {
-  metadata: anything,
-  prediction: anything,
-  prompt_cache_key: anything,
-  prompt_cache_options: anything,
-  prompt_cache_retention: anything,
-  safety_identifier: anything,
-  service_tier: anything,
-  store: anything,
-  user: anything,
-}
-
 /** These are taken at the one value that changes nothing. */
 const neutral = {
   logit_bias: z.strictObject({}).optional(),
@@ -136,7 +122,7 @@ const chatRequest = z.strictObject({
   max_tokens: outputTokens,
   max_completion_tokens: outputTokens,
   ...neutral,
-  ...ignored,
+  ...ignoredFields,
 })
 export type ChatRequest = z.infer<typeof chatRequest>
 
