@@ -10,6 +10,6 @@ describe('kill -9', () => {
   for (const role of roles) {
     it(`of the ${role}, 20 times under 200 running jobs, loses nothing and does nothing twice`, async () => {
       await killUnderLoad({ role, kills: 20, heldJobs: 200, passingJobs: 200 })
-    }, 180_000)
+    }, 300_000)
   }
 })

@@ -4,6 +4,8 @@ import { SimulatedOllama } from './simulated-ollama.ts'
 
 export interface ThreeModelsRun {
   readonly tookMs: number
+  /** What the loads and the calls take by themselves, which a busy machine does not change. */
+  readonly workMs: number
   readonly loads: number
   /** How long the job was kept from starting that was kept longest, in what the calls before it take by themselves. */
   readonly longestKeptMs: number
@@ -58,9 +60,11 @@ export async function runThreeModels(options: {
   const tookMs = Date.now() - startedMs
   const order = ollama.calls.map(({ prompt }) => Number(prompt))
   const overtakers = order.map((number, place) => order.slice(0, place).filter((other) => other > number).length)
+  const loads = ollama.calls.filter(({ hadToLoad }) => hadToLoad).length
   return {
     tookMs,
-    loads: ollama.calls.filter(({ hadToLoad }) => hadToLoad).length,
+    workMs: loads * loadMs + jobs * callMs,
+    loads,
     longestKeptMs: Math.max(...overtakers) * callMs,
   }
 }
