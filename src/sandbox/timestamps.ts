@@ -63,6 +63,11 @@ const formats: readonly Format[] = [
     fields: ['day', 'month', 'year', 'hour', 'minute', 'second', 'zone'],
   },
   {
+    // 21 Nov 2026 10:48:01.066
+    pattern: new RegExp(String.raw`(?<!\d)(\d{1,2}) ${month} (\d{4}) ${clock}(?:[.,](\d{1,9}))?(?!\d)`),
+    fields: ['day', 'month', 'year', 'hour', 'minute', 'second', 'fraction'],
+  },
+  {
     // Nov 21 09:18:01 · Nov  1 09:18:01
     pattern: new RegExp(String.raw`(?<![A-Za-z])${month} +(\d{1,2}) ${clock}(?:\.(\d{1,9}))?(?!\d)`),
     fields: ['month', 'day', 'hour', 'minute', 'second', 'fraction'],

@@ -76,6 +76,21 @@ describe('SummaryMerger', () => {
     expect(merger.result(5)).toMatchObject({ first: null, last: null })
   })
 
+  it('goes by the files whose times can be compared, whichever comes first', () => {
+    for (const files of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const merger = new SummaryMerger(10)
+      const times = {
+        a: { first: '21 Nov 2026 10:48:01', last: '21 Nov 2026 10:48:50' },
+        b: { first: '2026-11-21T10:48:07Z', last: '2026-11-21T10:48:49Z' },
+      }
+      for (const file of files) merger.add(summary({ lines: 1, ...times[file] }), at(file, 0))
+      expect(merger.result(5)).toMatchObject(times.b)
+    }
+  })
+
   it('lists what few chunks find odd before what many do', () => {
     const merger = new SummaryMerger(5)
     merger.add(summary({ lines: 1, anomalies: [{ template: 'x', reason: 'rare' }, 'y'] }), at('a', 0))

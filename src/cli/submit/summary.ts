@@ -201,17 +201,23 @@ function edgeOf({ file, offset, first_line }: Place, value: string): Edge {
   return { file, offset, first_line, value }
 }
 
-/** Within a file its place decides, between files the time, as far as it can be compared as text. */
+/**
+ * Within a file its place decides; between files the time, where both can be compared as text. A time that cannot gives
+ * way to one that can, as a file without times does.
+ */
 function earlier(known: Edge | null, found: Edge): Edge {
-  if (known === null) return found
-  const isEarlier = known.file === found.file ? found.offset < known.offset : found.value < known.value
-  return isEarlier ? found : known
+  return choose(known, found, (a, b) => a < b)
 }
 
 function later(known: Edge | null, found: Edge): Edge {
+  return choose(known, found, (a, b) => a > b)
+}
+
+function choose(known: Edge | null, found: Edge, goesBefore: <T extends number | string>(a: T, b: T) => boolean): Edge {
   if (known === null) return found
-  const isLater = known.file === found.file ? found.offset > known.offset : found.value > known.value
-  return isLater ? found : known
+  if (known.file === found.file) return goesBefore(found.offset, known.offset) ? found : known
+  if (isoTime.test(found.value) !== isoTime.test(known.value)) return isoTime.test(found.value) ? found : known
+  return goesBefore(found.value, known.value) ? found : known
 }
 
 function compare(a: string, b: string): number {
