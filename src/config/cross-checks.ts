@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { sensitivities } from '../core/vocabulary.ts'
 import { findPrice } from '../pricing/catalogue.ts'
+import { checkBlobs } from './check-blobs.ts'
 import { checkBudgets } from './check-budgets.ts'
 import { checkClasses } from './check-classes.ts'
 import { checkFallbacks } from './check-fallbacks.ts'
@@ -76,6 +77,7 @@ export function findContradictions(value: unknown): readonly Finding[] {
     ...checkTenantKeys(outline),
     ...checkDelays(outline),
     ...checkBudgets(value),
+    ...checkBlobs(value),
   ]
 }
 

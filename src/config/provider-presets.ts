@@ -53,6 +53,7 @@ export const providerPresets = {
   groq: openAi('https://api.groq.com/openai/v1', {
     messages: 'strict',
     thoughts: 'reasoning',
+    hints: ['user'],
     serviceTiers: ['auto', 'on_demand', 'flex', 'performance'],
     hasNoEmbeddings: true,
   }),
@@ -63,6 +64,7 @@ export const providerPresets = {
     hasNoDeveloper: true,
     messages: 'strict',
     thoughts: 'none',
+    hints: ['prediction'],
   }),
   deepseek: openAi('https://api.deepseek.com', {
     outputLimit: 'max_tokens',
@@ -78,6 +80,7 @@ export const providerPresets = {
     outputLimit: 'max_completion_tokens',
     messages: 'strict',
     thoughts: 'reasoning',
+    hints: ['user'],
     hasNoEmbeddings: true,
   }),
   perplexity: openAi('https://api.perplexity.ai', {

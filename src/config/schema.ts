@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { residencies } from '../core/vocabulary.ts'
 import { leaseDuration, longDuration, timerDuration, waitDuration } from './duration.ts'
 import { auditor } from './schema-auditor.ts'
+import { blobs } from './schema-blobs.ts'
 import { cidr, redisUrl } from './schema-fields.ts'
 import { models, pools } from './schema-models.ts'
 import { tenants } from './schema-tenants.ts'
@@ -141,6 +142,7 @@ export const configSchema = z
     server,
     redis,
     data_dir: z.string().min(1).max(4096).default('./data').describe('Folder for what Sluice keeps on disk.'),
+    blobs,
     pools,
     models,
     retry,

@@ -1,4 +1,5 @@
 /** What is accepted and yet worth saying: secrets that stand in the file itself, and settings that cannot work as they are. */
+import { findOpenBucket } from './check-blobs.ts'
 import { schemaAt } from './json-schema.ts'
 import type { ConfigPath, Finding } from './problems.ts'
 import { providerPresets } from './provider-presets.ts'
@@ -17,7 +18,7 @@ export function findUnusable(config: Config): readonly Finding[] {
       findings.push({ path, message: `is missing; ${deployment.provider} refuses calls without a key` })
     }
   }
-  findings.push(...findRoutingWarnings(config))
+  findings.push(...findRoutingWarnings(config), ...findOpenBucket(config))
   if (Object.keys(config.tenants).length === 0) {
     const message = 'there are none, so nobody can send jobs; only a file for dispatchers goes without'
     findings.push({ path: ['tenants'], message })

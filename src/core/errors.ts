@@ -78,6 +78,7 @@ export const errorRegistry = {
     summary: 'The batch has not ended, none of its lines failed, or its files are gone.',
     shouldRetry: false,
   },
+  tenant_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such tenant.' },
   node_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such node.' },
   route_not_found: { status: 404, type: 'invalid_request_error', summary: 'No such path.' },
   idempotency_key_reused: {
@@ -175,6 +176,12 @@ export const errorRegistry = {
     type: 'server_error',
     summary: 'The job store is away; nothing was accepted.',
     retryAfterSeconds: 1,
+  },
+  blob_store_unavailable: {
+    status: 503,
+    type: 'server_error',
+    summary: 'The store of files is away; try again.',
+    retryAfterSeconds: 5,
   },
   internal_error: { status: 500, type: 'server_error', summary: 'Sluice failed; the operator has the details.' },
 } as const satisfies Record<string, ErrorRow>

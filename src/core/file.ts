@@ -69,6 +69,8 @@ export interface FileStore {
   remove(id: FileId): Promise<'removed' | 'used' | 'missing'>
   /** Files whose time is over. One that is still used is looked at again an hour later. */
   overdue(nowMs: number, limit: number): Promise<readonly FileId[]>
+  /** Its content could not be removed: it comes up in `overdue` at once, whether it is known or not. */
+  removeLater(id: FileId): Promise<void>
   exists(ids: readonly FileId[]): Promise<ReadonlySet<FileId>>
 }
 

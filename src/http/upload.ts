@@ -33,7 +33,11 @@ export async function receiveUpload(request: FastifyRequest, deps: UploadDeps): 
     isKept = true
     return stored
   } finally {
-    if (!isKept) await upload.discard()
+    if (!isKept) {
+      // What is still on its way would keep the next request on its connection waiting for ever.
+      request.raw.unpipe().resume()
+      await upload.discard()
+    }
   }
 }
 

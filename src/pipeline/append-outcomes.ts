@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FileAddition } from '../core/batch-store.ts'
-import type { BlobWriter } from '../core/blob-store.ts'
+import { type BlobWriter, ignoreAway } from '../core/blob-store.ts'
 import { createFileId, type FileId, type FilePart } from '../core/file.ts'
 import { type FileDeps, readFileContent } from './read-file.ts'
 
@@ -47,7 +47,7 @@ export class OutcomeFile {
   async discard(): Promise<void> {
     if (!this.#file) return
     await this.#writer?.abort()
-    await this.#deps.blobs.remove({ file: this.#file, part: this.#part })
+    await this.#deps.blobs.remove({ file: this.#file, part: this.#part }).catch(ignoreAway)
   }
 
   /** Whether what was written counts. A connection that broke may have kept to itself that it does. */
@@ -59,7 +59,8 @@ export class OutcomeFile {
   /** Removes the part whose place the new one has taken. */
   async removeReplaced(): Promise<void> {
     if (this.#file && this.#last && this.#replaces) {
-      await this.#deps.blobs.remove({ file: this.#file, part: this.#last.name })
+      // It counts already; what stays goes with its file.
+      await this.#deps.blobs.remove({ file: this.#file, part: this.#last.name }).catch(ignoreAway)
     }
   }
 

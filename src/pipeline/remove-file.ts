@@ -1,3 +1,4 @@
+import { isAway } from '../core/blob-store.ts'
 import type { FileId } from '../core/file.ts'
 import type { FileDeps } from './read-file.ts'
 
@@ -6,18 +7,36 @@ const batchSize = 100
 const orphanAfterMs = 3_600_000
 
 /** Removes a file and shreds its content. `used`: an open batch needs it, and nothing was changed. */
-export async function removeFile(id: FileId, { files, blobs }: FileDeps): Promise<'removed' | 'used' | 'missing'> {
-  const outcome = await files.remove(id)
+export async function removeFile(id: FileId, deps: FileDeps): Promise<'removed' | 'used' | 'missing'> {
+  const outcome = await deps.files.remove(id)
   // A process that dies in between leaves blobs that nobody knows: they are found by `removeOrphans`.
-  if (outcome !== 'used') await blobs.removeAll(id)
+  if (outcome !== 'used') await shredContent(id, deps)
   return outcome
 }
 
-/** Removes the files whose time is over. Returns how many. */
+/** Shreds the content of a file that is forgotten. False where its store is away: `expireFiles` does it when it is back. */
+async function shredContent(id: FileId, { files, blobs }: FileDeps): Promise<boolean> {
+  try {
+    await blobs.removeAll(id)
+    return true
+  } catch (error) {
+    if (!isAway(error)) throw error
+    await files.removeLater(id)
+    return false
+  }
+}
+
+/** Removes the files whose time is over, and what is left of those that are forgotten. Returns how many files. */
 export async function expireFiles(nowMs: number, deps: FileDeps): Promise<number> {
   let expired = 0
-  for (const id of await deps.files.overdue(nowMs, batchSize)) {
-    if ((await removeFile(id, deps)) === 'removed') expired += 1
+  const overdue = await deps.files.overdue(nowMs, batchSize)
+  for (const [index, id] of overdue.entries()) {
+    const outcome = await deps.files.remove(id)
+    if (outcome === 'removed') expired += 1
+    if (outcome === 'used' || (await shredContent(id, deps))) continue
+    // Each of the others would wait for a store that is away as long.
+    for (const other of overdue.slice(index + 1)) await deps.files.removeLater(other)
+    break
   }
   return expired
 }
@@ -41,5 +60,7 @@ export async function removeOrphans(nowMs: number, { files, blobs }: FileDeps): 
     suspects = []
   }
   if (suspects.length > 0) await check(suspects)
+  // Last: what goes from a folder touches it.
+  await blobs.removeDrafts(nowMs - orphanAfterMs)
   return removed
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { ignoreAway } from '../core/blob-store.ts'
 import { createFileId, type FilePurpose, type StoredFile } from '../core/file.ts'
 import type { FileDeps } from './read-file.ts'
 
@@ -43,6 +44,6 @@ export class Upload {
   }
 
   async discard(): Promise<void> {
-    await this.#deps.blobs.removeAll(this.#id)
+    await this.#deps.blobs.removeAll(this.#id).catch(ignoreAway)
   }
 }

@@ -1,7 +1,9 @@
 import { hostname } from 'node:os'
+import { tryBucket } from '../compose/blobs.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
+import { isAway } from '../core/blob-store.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { connectRedis, type RedisAddress, requireUsableServer, untilReady } from '../store/redis.ts'
 import type { VaultKeys } from '../store/sealing.ts'
@@ -55,6 +57,21 @@ export async function checkRedis(address: RedisAddress, log: Logger): Promise<vo
     for (const warning of warnings) log.warn({}, warning)
   } finally {
     redis.disconnect()
+  }
+}
+
+/**
+ * Refuses a bucket that would not take files. One that is away refuses nothing: all but files and batches goes without it,
+ * and they go on when it is back. @throws UnusableBucketError
+ */
+export async function checkBucket(config: Config, log: Logger): Promise<void> {
+  try {
+    const bucket = await tryBucket(config, log)
+    if (bucket?.keepsVersions)
+      log.info({}, 'the bucket of files keeps versions; what is deleted is deleted in all of them')
+  } catch (error) {
+    if (!isAway(error)) throw error
+    log.warn({ err: error }, 'the bucket of files is away; files and batches wait for it')
   }
 }
 

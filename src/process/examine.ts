@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { request } from 'undici'
+import { tryBucket } from '../compose/blobs.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import type { DeploymentConfig } from '../config/schema-models.ts'
+import type { Logger } from '../core/telemetry.ts'
 import { findNativeServer } from '../store/embedded/native-server.ts'
 import { connectRedis, describeRedis, requireUsableServer, untilReady } from '../store/redis.ts'
 
@@ -22,6 +24,7 @@ export async function examine(flags: { config?: string; url: string }): Promise<
     examineNode(),
     ...findings,
     await examineRedis(config?.redis.url?.reveal() ?? process.env.REDIS_URL),
+    ...(await examineBucket(config)),
     examineVaultKey(process.env.SLUICE_VAULT_KEY),
     ...(await Promise.all(deploymentsOf(config).map(examineUpstream))),
     await examineApi(flags.url),
@@ -78,6 +81,25 @@ async function examineRedis(address: string | undefined): Promise<Finding> {
     redis.disconnect()
   }
 }
+
+/** Writes, reads and removes an object of six bytes. Nothing where files are in a folder. */
+async function examineBucket(config: Config | null): Promise<Finding[]> {
+  const { s3 } = config?.blobs ?? {}
+  if (!config || !s3) return []
+  const check = 'files'
+  const name = `${s3.endpoint ?? `S3 in ${s3.region}`}, bucket ${s3.bucket}`
+  try {
+    const found = await tryBucket(config, silent)
+    const detail = found?.keepsVersions ? `${name}; it keeps versions, and files are deleted in all of them` : name
+    return [{ check, outcome: 'ok', detail }]
+  } catch (error) {
+    const { message, cause } = error as Error
+    const isRefused = !(cause instanceof Error)
+    return [{ check, outcome: 'problem', detail: isRefused ? message : `${name} does not answer: ${cause.message}` }]
+  }
+}
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 function examineVaultKey(key: string | undefined): Finding {
   const check = 'vault key'

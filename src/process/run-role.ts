@@ -1,7 +1,7 @@
 import type { RunningRole, Runtime } from '../compose/runtime.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
-import { checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
+import { checkBucket, checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
 import { startHealthServer } from './health-server.ts'
 import { endAnyway, shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 
@@ -11,6 +11,8 @@ export interface RoleOptions {
   readonly node?: string | undefined
   /** Whether this role may hold the vault key: a dispatcher may not, even where its environment has one. */
   readonly holdsVaultKey: boolean
+  /** Whether this role writes or reads files. */
+  readonly keepsFiles?: boolean
   readonly healthPort?: number | undefined
   readonly start: (runtime: Runtime) => Promise<RunningRole>
   /** Called when the role is at work. */
@@ -31,6 +33,7 @@ export async function runRole(options: RoleOptions): Promise<void> {
   if (options.holdsVaultKey && !key) {
     throw new StartError(`The ${options.role} needs SLUICE_VAULT_KEY; make one with: openssl rand -base64 32`)
   }
+  if (options.keepsFiles) await checkBucket(config, log)
   const vaultKey = options.holdsVaultKey && key ? parseVaultKeys(key, process.env) : null
   const telemetry = await startTelemetry({ role: options.role, node, env: process.env })
   const stopSignal = untilToldToStop()

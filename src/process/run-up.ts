@@ -11,7 +11,7 @@ import type { Logger } from '../core/telemetry.ts'
 import { startEmbeddedRedis } from '../store/embedded/embedded-redis.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
-import { checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
+import { checkBucket, checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
 import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 import { type LocalKeys, readLocalKeys } from './local-keys.ts'
 import { findOllamaModels, type SandboxProcess, startSandboxProcess } from './local-upstreams.ts'
@@ -34,6 +34,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
     const dataDir = resolve(config.data_dir)
     const redis = config.redis.url?.reveal() ?? process.env.REDIS_URL ?? (await ownRedis(dataDir, log, cleanups))
     await checkRedis(redis, log)
+    await checkBucket(config, log)
     const telemetry = await startTelemetry({ role: 'up', node, env: process.env })
     cleanups.push(() => telemetry.shutdown())
     const vaultKey = parseVaultKeys(keys.values.SLUICE_VAULT_KEY, process.env)

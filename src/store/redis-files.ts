@@ -95,6 +95,10 @@ export class RedisFiles implements FileStore {
     return ids.filter(isFileId)
   }
 
+  async removeLater(id: FileId): Promise<void> {
+    await translateRedisErrors(this.#redis.zadd(keys.filesDue, 0, id))
+  }
+
   async exists(ids: readonly FileId[]): Promise<ReadonlySet<FileId>> {
     const pipeline = this.#redis.pipeline()
     for (const id of ids) pipeline.exists(keys.file(id))

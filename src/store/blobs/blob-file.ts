@@ -3,55 +3,50 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobWriter } from '../../core/blob-store.ts'
 import type { VaultKeys } from '../sealing.ts'
-import { type BlobKey, contentPerChunk, createBlobKey, sealChunk } from './sealed-blob.ts'
+import { ChunkSealer } from './chunk-sealer.ts'
 
 const fileMode = 0o600
+/** What the name of a file ends with that was not closed yet. */
+export const draftEnding = '.draft'
 
 /** A blob that is being written, under another name until it is whole and on disk. Holds one chunk in memory. */
 export class BlobFile implements BlobWriter {
-  bytes = 0
   readonly #file: FileHandle
   readonly #draft: string
   readonly #folder: string
   readonly #part: string
-  readonly #key: BlobKey
-  readonly #chunk = Buffer.allocUnsafe(contentPerChunk)
-  #filled = 0
-  #number = 0
+  readonly #sealer: ChunkSealer
   #isOpen = true
 
-  private constructor(file: FileHandle, place: { draft: string; folder: string; part: string }, key: BlobKey) {
+  private constructor(
+    file: FileHandle,
+    place: { draft: string; folder: string; part: string },
+    seal: { sealedAs: string; keys: VaultKeys },
+  ) {
     this.#file = file
     this.#draft = place.draft
     this.#folder = place.folder
     this.#part = place.part
-    this.#key = key
+    this.#sealer = new ChunkSealer(seal.sealedAs, seal.keys, (sealed) => this.#append(sealed))
   }
 
   static async create(options: { folder: string; part: string; sealedAs: string; keys: VaultKeys }): Promise<BlobFile> {
-    const { folder, part, sealedAs, keys } = options
-    const { key, header } = createBlobKey(sealedAs, keys)
-    const draft = join(folder, `${part}.${randomUUID()}.draft`)
+    const { folder, part } = options
+    const draft = join(folder, `${part}.${randomUUID()}${draftEnding}`)
     const file = await open(draft, 'wx', fileMode)
-    const blob = new BlobFile(file, { draft, folder, part }, key)
-    await blob.#append(header)
-    return blob
+    return new BlobFile(file, { draft, folder, part }, options)
   }
 
-  async write(content: Uint8Array): Promise<void> {
-    this.bytes += content.length
-    for (let at = 0; at < content.length; ) {
-      // Only when more comes: the last chunk must be known as the last.
-      if (this.#filled === contentPerChunk) await this.#sealChunk(false)
-      const taken = Math.min(contentPerChunk - this.#filled, content.length - at)
-      this.#chunk.set(content.subarray(at, at + taken), this.#filled)
-      this.#filled += taken
-      at += taken
-    }
+  get bytes(): number {
+    return this.#sealer.bytes
+  }
+
+  write(content: Uint8Array): Promise<void> {
+    return this.#sealer.write(content)
   }
 
   async close(): Promise<void> {
-    await this.#sealChunk(true)
+    await this.#sealer.finish()
     await this.#file.sync()
     await this.#file.close()
     await rename(this.#draft, join(this.#folder, this.#part))
@@ -64,14 +59,6 @@ export class BlobFile implements BlobWriter {
     this.#isOpen = false
     await this.#file.close()
     await rm(this.#draft, { force: true })
-  }
-
-  async #sealChunk(isLast: boolean): Promise<void> {
-    const content = this.#chunk.subarray(0, this.#filled)
-    const sealed = sealChunk(content, { number: this.#number, isLast }, this.#key)
-    this.#number += 1
-    this.#filled = 0
-    await this.#append(sealed)
   }
 
   async #append(bytes: Buffer): Promise<void> {

@@ -1,15 +1,13 @@
-import { type FileHandle, mkdir, open, opendir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BlobMissingError, type BlobName, type BlobStore, type BlobWriter } from '../../core/blob-store.ts'
 import { type FileId, isFileId } from '../../core/file.ts'
 import type { VaultKeys } from '../sealing.ts'
-import { BlobFile, syncFolder } from './blob-file.ts'
-import { contentPerChunk, headerBytes, openBlobKey, openChunk, sealedChunk, tagBytes } from './sealed-blob.ts'
+import { BlobFile, draftEnding, syncFolder } from './blob-file.ts'
+import { contextOf, cutOff, openContent, type SealedSource } from './open-content.ts'
 
 /** Only the roles that hold the vault key can read them, and still they are nobody else's business. */
 const folderMode = 0o700
-/** How much is read from disk at once. */
-const chunksPerRead = 4
 
 /**
  * Blobs in a folder, sealed: `<folder>/<file id>/<part>`. Every process that writes or reads them needs the same folder,
@@ -41,27 +39,9 @@ export class FolderBlobStore implements BlobStore {
       throw error
     })
     try {
-      yield* this.#readOpen(file, name, fromByte)
+      yield* openContent(await sourceOf(file), { sealedAs: contextOf(name), keys: this.#keys, fromByte })
     } finally {
       await file.close()
-    }
-  }
-
-  async *#readOpen(file: FileHandle, name: BlobName, fromByte: number): AsyncGenerator<Buffer> {
-    const { size } = await file.stat()
-    const header = await readFully(file, { at: 0, bytes: headerBytes })
-    const key = openBlobKey(contextOf(name), header, this.#keys)
-    const last = Math.max(0, Math.ceil((size - headerBytes) / sealedChunk) - 1)
-    let number = Math.floor(fromByte / contentPerChunk)
-    let skipped = fromByte - number * contentPerChunk
-    while (number <= last) {
-      const at = headerBytes + number * sealedChunk
-      const sealed = await readFully(file, { at, bytes: Math.min(chunksPerRead * sealedChunk, size - at) })
-      for (let start = 0; start < sealed.length; start += sealedChunk, number += 1) {
-        const content = openChunk(sealed.subarray(start, start + sealedChunk), { number, isLast: number === last }, key)
-        if (content.length > skipped) yield content.subarray(skipped)
-        skipped = 0
-      }
     }
   }
 
@@ -73,32 +53,46 @@ export class FolderBlobStore implements BlobStore {
     await rm(join(this.#folder, file), { recursive: true, force: true })
   }
 
-  async *untouched(olderThanMs: number): AsyncGenerator<FileId> {
-    const folder = await opendir(this.#folder).catch(orMissing)
-    if (!folder) return
-    for await (const { name } of folder) {
-      if (!isFileId(name)) continue
-      const facts = await stat(join(this.#folder, name)).catch(orMissing)
-      if (facts && facts.mtimeMs < olderThanMs) yield name
+  async removeDrafts(olderThanMs: number): Promise<void> {
+    for await (const file of this.#files()) {
+      const names = await readdir(join(this.#folder, file)).catch(orMissing)
+      for (const name of names ?? []) {
+        if (!name.endsWith(draftEnding)) continue
+        const path = join(this.#folder, file, name)
+        const facts = await stat(path).catch(orMissing)
+        if (facts && facts.mtimeMs < olderThanMs) await rm(path, { force: true })
+      }
     }
   }
-}
 
-/** Ids and parts have no `/`, so no two blobs are called alike. */
-function contextOf({ file, part }: BlobName): string {
-  return `${file}/${part}`
-}
-
-async function readFully(file: FileHandle, { at, bytes }: { at: number; bytes: number }): Promise<Buffer> {
-  if (bytes < tagBytes) throw new Error('a sealed blob was cut off')
-  const buffer = Buffer.allocUnsafe(bytes)
-  let read = 0
-  while (read < bytes) {
-    const { bytesRead } = await file.read(buffer, read, bytes - read, at + read)
-    if (bytesRead === 0) throw new Error('a sealed blob was cut off')
-    read += bytesRead
+  async *untouched(olderThanMs: number): AsyncGenerator<FileId> {
+    for await (const file of this.#files()) {
+      const facts = await stat(join(this.#folder, file)).catch(orMissing)
+      if (facts && facts.mtimeMs < olderThanMs) yield file
+    }
   }
-  return buffer
+
+  async *#files(): AsyncGenerator<FileId> {
+    const folder = await opendir(this.#folder).catch(orMissing)
+    if (!folder) return
+    for await (const { name } of folder) if (isFileId(name)) yield name
+  }
+}
+
+async function sourceOf(file: FileHandle): Promise<SealedSource> {
+  const { size } = await file.stat()
+  return {
+    async read(at, bytes) {
+      const sealed = Buffer.allocUnsafe(Math.max(0, Math.min(bytes, size - at)))
+      let read = 0
+      while (read < sealed.length) {
+        const { bytesRead } = await file.read(sealed, read, sealed.length - read, at + read)
+        if (bytesRead === 0) throw cutOff()
+        read += bytesRead
+      }
+      return { sealed, size }
+    },
+  }
 }
 
 function orMissing(error: NodeJS.ErrnoException): null {
