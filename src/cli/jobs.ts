@@ -1,59 +1,44 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { ApiClient } from './client/api-client.ts'
-import { addConnectionOptions, readConnection } from './client/connection.ts'
-import { runCommand } from './client/run-command.ts'
+import { type ApiFlags, addApiOptions, runWithApi } from './client/api-command.ts'
 import { parsePositiveInteger } from './options.ts'
-
-interface CommonFlags {
-  readonly url?: string
-  readonly json?: true
-}
 
 const statuses = ['queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired', 'rejected']
 
-/** Adds `sluice jobs list | get | events | cancel`. */
+/** Adds `sluice jobs list | get | events | cancel | delete`. */
 export function registerJobsCommand(program: Command): void {
-  const jobs = program.command('jobs').description('Look at jobs, follow them, cancel them.')
+  const jobs = program.command('jobs').description('Look at jobs, follow them, cancel them, delete them.')
 
-  addCommonOptions(jobs.command('list').description('Jobs of your tenant, newest first.'))
+  addApiOptions(jobs.command('list').description('Jobs of your tenant, newest first.'))
     .addOption(new Option('--status <status>', 'only with this status').choices(statuses))
     .option('-m, --model <name>', 'only of this model')
     .option('--after <id>', 'go on after this job')
     .option('--limit <n>', 'at most so many', parsePositiveInteger, 20)
-    .action((flags: CommonFlags & { status?: string; model?: string; after?: string; limit: number }) =>
-      run(flags, async (client) => (await import('./jobs/actions.ts')).listJobs(client, flags)),
+    .action((flags: ApiFlags & { status?: string; model?: string; after?: string; limit: number }) =>
+      runWithApi(flags, async (client) => (await import('./jobs/actions.ts')).listJobs(client, flags)),
     )
 
-  addCommonOptions(jobs.command('get <id>').description('One job with its result.'))
+  addApiOptions(jobs.command('get <id>').description('One job with its result.'))
     .option('--wait <seconds>', 'wait for its end, 60 seconds at most', parseWait, 0)
-    .action((id: string, flags: CommonFlags & { wait: number }) =>
-      run(flags, async (client) => (await import('./jobs/actions.ts')).getJob(client, id, flags)),
+    .action((id: string, flags: ApiFlags & { wait: number }) =>
+      runWithApi(flags, async (client) => (await import('./jobs/actions.ts')).getJob(client, id, flags)),
     )
 
-  addCommonOptions(jobs.command('events <id>').description('Follow a job’s events until it ends.'))
+  addApiOptions(jobs.command('events <id>').description('Follow a job’s events until it ends.'))
     .option('--after <sequence>', 'only events after this one', parseSequence)
-    .action((id: string, flags: CommonFlags & { after?: string }) =>
-      run(flags, async (client) => (await import('./jobs/events.ts')).followEvents(client, id, flags)),
+    .action((id: string, flags: ApiFlags & { after?: string }) =>
+      runWithApi(flags, async (client) => (await import('./jobs/events.ts')).followEvents(client, id, flags)),
     )
 
-  addCommonOptions(jobs.command('cancel <id...>').description('Cancel jobs that have not ended.')).action(
-    (ids: string[], flags: CommonFlags) =>
-      run(flags, async (client) => (await import('./jobs/actions.ts')).cancelJobs(client, ids, flags)),
+  addApiOptions(jobs.command('cancel <id...>').description('Cancel jobs that have not ended.')).action(
+    (ids: string[], flags: ApiFlags) =>
+      runWithApi(flags, async (client) => (await import('./jobs/actions.ts')).cancelJobs(client, ids, flags)),
   )
-}
 
-/** What talks to the API is loaded when it is needed: `sluice --help` should not wait for it. */
-function run(flags: CommonFlags, action: (client: ApiClient) => Promise<number>): Promise<void> {
-  return runCommand({ json: flags.json === true }, async () => {
-    const connection = readConnection(flags, process.env)
-    const { createApiClient } = await import('./client/api-client.ts')
-    const client = createApiClient(connection)
-    return action(client).finally(() => client.close())
-  })
-}
-
-function addCommonOptions(command: Command): Command {
-  return addConnectionOptions(command.option('--json', 'print JSON'))
+  addApiOptions(
+    jobs.command('delete <id...>').description('Delete jobs with all that was said in them; there is no way back.'),
+  ).action((ids: string[], flags: ApiFlags) =>
+    runWithApi(flags, async (client) => (await import('./jobs/actions.ts')).deleteJobs(client, ids, flags)),
+  )
 }
 
 function parseWait(text: string): number {

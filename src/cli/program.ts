@@ -13,6 +13,7 @@ import { registerNodesCommand } from './nodes.ts'
 import { registerRoleCommands } from './roles.ts'
 import { registerRouteCommand } from './route.ts'
 import { registerSubmitCommand } from './submit.ts'
+import { registerTenantsCommand } from './tenants.ts'
 import { registerUpCommand } from './up.ts'
 import { registerUsageCommand } from './usage.ts'
 
@@ -35,6 +36,7 @@ export async function main(args: readonly string[]): Promise<void> {
   registerMaskCommand(program)
   registerRouteCommand(program)
   registerUsageCommand(program)
+  registerTenantsCommand(program)
   registerAuditCommand(program)
   registerConfigCommand(program)
   registerDoctorCommand(program)
@@ -58,6 +60,7 @@ const expectedNames: ReadonlySet<string> = new Set([
   'UnusableRedisError',
   'EmbeddedRedisError',
   'UnknownPoolError',
+  'UnusableBucketError',
 ])
 
 function isExpected(error: unknown): error is Error {

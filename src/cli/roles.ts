@@ -24,6 +24,7 @@ export function registerRoleCommands(program: Command): void {
       role: 'api',
       configFile: flags.config,
       holdsVaultKey: true,
+      keepsFiles: true,
       start: startApi,
       onReady: (role) => console.log(`ready: ${(role as RunningApi).url}`),
     })
@@ -52,7 +53,7 @@ export function registerRoleCommands(program: Command): void {
 
   workerCommand(program, 'courier', 'Send webhooks and keep house.').action(async (flags: RoleFlags) => {
     const { startCourier } = await import('../compose/courier.ts')
-    await run({ ...workerOptions('courier', flags), holdsVaultKey: true, start: startCourier })
+    await run({ ...workerOptions('courier', flags), holdsVaultKey: true, keepsFiles: true, start: startCourier })
   })
 }
 

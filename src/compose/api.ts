@@ -10,6 +10,7 @@ import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
+import type { EraseDeps } from '../pipeline/erase-tenant.ts'
 import { BullmqQueues } from '../queue/bullmq-queues.ts'
 import { intakeQueues, laneQueues } from '../queue/lane-names.ts'
 import { RedisQueuePlaces } from '../queue/queue-places.ts'
@@ -26,6 +27,8 @@ import { version } from '../version.ts'
 import { createBatchRoutes } from './batches.ts'
 import { rateLimitsOf } from './budgets.ts'
 import { createDeadLetterDeps, tenantOf } from './dead-letters.ts'
+import { openErasing } from './erasing.ts'
+import { openFiles } from './files.ts'
 import { createJudging, type Judging } from './judging.ts'
 import { createLaneReader } from './lanes.ts'
 import { createNodeGateway } from './node-gateway.ts'
@@ -58,29 +61,29 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   const openJobs = countOpenJobs(store)
   telemetry.observeLaneDepths(() => queues.depths(queueNamesOf(config)))
 
-  const checkReady = async () => {
-    await translateRedisErrors(redis.ping())
-  }
+  const checkReady = async () => void (await translateRedisErrors(redis.ping()))
   const judging = createJudging(runtime, redis)
   const checkWebhookUrl = createWebhookUrlCheck(config.webhooks)
   const accept = createAccept(runtime, { redis, store, queues, judging, openJobs, checkWebhookUrl })
   const readers = await createReaders(runtime, { redis, subscriber, store, catalogue: judging.catalogue })
   const gateway = await createNodeGateway(runtime)
+  const places = new RedisQueuePlaces(redis)
+  const checkUrl = (url: string) => checkWebhookUrl(url, 'url')
+  const webhooks = { ...openWebhookStores(config, redis, vaultKey), checkUrl, now: Date.now }
+  const files = await openFiles(runtime, redis)
+  const { deleting, erasing } = await openErasing(runtime, { redis, store, queues, judging, webhooks, files })
   const app = await buildApp(
     {
       accept,
       store,
       responses: new RedisResponseStore({ redis, sealer: createSealer(vaultKey) }),
       auditing: judging.auditing,
-      admin: createAdmin(runtime, { redis, queues, judging }),
+      deleting,
+      admin: createAdmin(runtime, { redis, queues, judging, erasing }),
       deadLetters: createDeadLetterDeps(config, redis, accept),
       nodes: gateway?.http,
-      webhooks: {
-        ...openWebhookStores(config, redis, vaultKey),
-        checkUrl: (url) => checkWebhookUrl(url, 'url'),
-        now: Date.now,
-      },
-      batches: createBatchRoutes(runtime, redis),
+      webhooks,
+      batches: createBatchRoutes(runtime, { redis, files, store, places }),
       hub,
       keyRing: createKeyRing(runtime),
       telemetry,
@@ -91,7 +94,7 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
       metricsText: telemetry.metricsText,
       checkReady,
       readers,
-      places: new RedisQueuePlaces(redis),
+      places,
       chatWaitMs: config.server.max_wait,
     },
     version,
@@ -171,8 +174,9 @@ function queueNamesOf({ pools }: Config): string[] {
 
 function createAdmin(
   { adminKey, config }: Runtime,
-  { redis, queues, judging }: { redis: Redis; queues: BullmqQueues; judging: Judging },
+  parts: { redis: Redis; queues: BullmqQueues; judging: Judging; erasing: EraseDeps },
 ): AdminDeps {
+  const { redis, queues, judging, erasing } = parts
   const nodes = new RedisNodeRegistry(redis, Object.keys(config.pools))
   return {
     adminKey: adminKey === null ? null : new AdminKey(adminKey),
@@ -182,6 +186,8 @@ function createAdmin(
     archive: new FileArchiveReader(resolve(config.data_dir)),
     tail: new RedisRecordTail(redis),
     nodes,
+    erasing,
+    tenantNames: Object.keys(config.tenants),
     lanes: createLaneReader(config, { queues, nodes, gates: new RedisGates(redis) }),
   }
 }

@@ -38,6 +38,7 @@ export function openRecalling(runtime: RecallingRuntime, redis: Redis): Recallin
       redis: own ?? redis,
       sealer: createSealer(keys),
       maxBytes: maxMegabytes * 1024 * 1024,
+      mayEvict: own !== null,
     }),
     flights: new RedisFlights(redis),
     secret: Buffer.from(hkdfSync('sha256', keys.current, '', 'sluice cached answers', 32)),

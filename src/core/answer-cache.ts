@@ -3,7 +3,7 @@
  * got before, and while the first of several is still being worked on, the others wait for its answer instead of paying
  * for their own.
  */
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { JobId } from './job.ts'
 import type { TokenUsage } from './provider.ts'
 import type { Endpoint, Sensitivity } from './vocabulary.ts'
@@ -25,6 +25,10 @@ export interface CachedAnswer {
 export interface AnswerCache {
   find(key: string): Promise<CachedAnswer | null>
   keep(key: string, answer: CachedAnswer, ttlMs: number): Promise<void>
+  /** Forgets an answer, if it was made for this job. */
+  forget(key: string, job: JobId): Promise<void>
+  /** Forgets all answers to a tenant. Resolves with how many there were. */
+  forgetTenant(tenant: string): Promise<number>
 }
 
 /** Which job works on an answer that others wait for. Every method is one atomic step and harmless when repeated. */
@@ -62,7 +66,12 @@ export function cacheKeyOf(
   const head = JSON.stringify([tenant, model, endpoint, sensitivity])
   const hash = createHmac('sha256', secret).update(head).update('\0').update(canonicalJson(bodyJson))
   if (maskedJson !== bodyJson) hash.update('\0').update(maskedJson)
-  return hash.digest('base64url')
+  return `${cachePrefixOf(tenant)}${hash.digest('base64url')}`
+}
+
+/** What the keys of all of a tenant's answers begin with. No key of another begins so. */
+export function cachePrefixOf(tenant: string): string {
+  return `${createHash('sha256').update(tenant).digest('hex').slice(0, 16)}.`
 }
 
 /** JSON text with the fields of objects in order. Numbers stay as they are written: two may differ beyond what a double holds. */

@@ -10,6 +10,7 @@ import type {
 } from './batch.ts'
 import type { FileId, FilePart } from './file.ts'
 import type { JobId } from './job.ts'
+import type { Throughput } from './queue-place.ts'
 
 export type CreateBatchResult =
   | { readonly kind: 'created' }
@@ -41,6 +42,8 @@ export interface BatchProgress {
   readonly completed: number
   readonly failed: number
   readonly usage: BatchUsage
+  /** Of the batch from now on; undefined leaves it as it is. */
+  readonly pace?: Throughput
   readonly output: FileAddition | null
   readonly errors: FileAddition | null
   /** Lines that never had a job: from where to where they were passed over. */
@@ -53,6 +56,14 @@ export interface BatchLoad {
   readonly open: number
   /** Of these, those whose job was seen to end. */
   readonly ended: number
+}
+
+/** What lines do that have a job and no outcome yet. */
+export interface BatchStanding {
+  /** Lines whose call is under way. */
+  readonly running: number
+  /** Of the line that came first of those that wait; null for none. */
+  readonly next: JobId | null
 }
 
 /**
@@ -80,6 +91,7 @@ export interface BatchStore {
   load(id: BatchId): Promise<BatchLoad>
   /** Gives lines their jobs and moves on, once. False when the cursor was elsewhere, or the batch is coming to an end. */
   assign(id: BatchId, lines: readonly OpenLine[], move: { from: BatchCursor; to: BatchCursor }): Promise<boolean>
+  standing(id: BatchId): Promise<BatchStanding>
   openLines(id: BatchId): Promise<readonly OpenLine[]>
   /** Notes that these jobs have ended. */
   noteEnds(id: BatchId, jobs: readonly JobId[]): Promise<void>

@@ -23,6 +23,11 @@ export function isJobId(text: string): text is JobId {
   return jobIdPattern.test(text)
 }
 
+/** When it was made, in Unix milliseconds: its id begins with that (RFC 9562, version 7). */
+export function jobMadeAtMs(id: JobId): number {
+  return Number.parseInt(id.slice('job_'.length, 'job_'.length + 12), 16)
+}
+
 /**
  * How a job came in. It decides what happens when an answer breaks off after its first token: a reader of one of
  * OpenAI's dialects can't be told to start over, a reader of the native event stream can.
@@ -150,6 +155,8 @@ export interface JobRecord {
   readonly isDiscarded: boolean
   /** All of its content was destroyed: to its tenant there is no such job any more. */
   readonly isShredded: boolean
+  /** The key under which its answer is kept for requests that are the same. */
+  readonly cacheKey?: string
   readonly startedAtMs: number | null
   readonly finishedAtMs: number | null
 }

@@ -37,6 +37,13 @@ export function toLedgerRow({ id, record }: StreamedRecord, owner: JobOwner | nu
 /** What the audit trail says of a record. */
 export function toAuditFacts({ id, record }: StreamedRecord, owner: JobOwner | null): AuditFacts {
   const { kind, job, atMs } = record
+  if (record.kind === 'erasure') {
+    const { tenant, phase, beforeMs, deleted, isComplete } = record
+    return {
+      ...{ id, at: atMs, tenant, kind, job },
+      facts: { phase, by: 'operator', before: beforeMs, deleted, complete: isComplete },
+    }
+  }
   const place = { id, at: atMs, tenant: owner?.tenant ?? unknownTenant, kind, job }
   const whose = { key: owner?.key ?? '', model: owner?.model ?? '' }
   if (record.kind === 'decision') {

@@ -41,7 +41,7 @@ export type CreateResult =
   | { readonly kind: 'created' }
   /** The idempotency key belongs to this job already, or the dead letter was replayed by it. */
   | { readonly kind: 'exists'; readonly id: JobId; readonly fingerprint: string }
-  /** The dead letter that it was to replay has expired. */
+  /** The dead letter that it was to replay has expired, or its batch no longer waits for this line. */
   | { readonly kind: 'gone' }
 
 export type AuditStart =
@@ -237,7 +237,10 @@ export interface JobStore {
    */
   untaken(olderThanMs: number, nowMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]>
   countOpen(): Promise<number>
-  /** Forgets index entries of jobs that have expired from the store. */
+  /**
+   * Forgets entries in the indexes of these tenants whose jobs have expired. Of jobs that were made before `olderThanMs` all
+   * are looked at; of younger ones only the oldest, as long as some of them have expired.
+   */
   trimIndexes(tenants: readonly string[], olderThanMs: number): Promise<void>
 }
 

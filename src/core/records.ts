@@ -11,7 +11,7 @@ import type { Sensitivity } from './vocabulary.ts'
  * same atomic step as the change that they tell of, so none is lost and none is told twice. They hold no content and no
  * name of a caller: dispatchers write them, and the recorder adds whose they are.
  */
-export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord | AnswerRecord | ActionRecord
+export type JobRecordEntry = DecisionRecord | AttemptRecord | EndRecord | AnswerRecord | ActionRecord | ErasureRecord
 
 /** An auditor's decision. */
 export interface DecisionRecord {
@@ -70,16 +70,32 @@ export interface AnswerRecord {
   readonly policy: AnswerPolicy
 }
 
-/** Somebody's decision about a dead letter. */
+/** Somebody's decision about a dead letter, or that a job was deleted. */
 export interface ActionRecord {
   readonly kind: 'action'
-  /** The dead letter. */
+  /** The dead letter, or the job that was deleted. */
   readonly job: JobId
   readonly atMs: number
-  readonly action: 'replay' | 'discard'
+  readonly action: 'replay' | 'discard' | 'delete'
   readonly by: 'operator' | 'tenant'
   /** Public id of the tenant's key; null for the operator. */
   readonly byKey: string | null
-  /** The job that runs it again; null for a discard. */
+  /** The job that runs it again; null for all but a replay. */
   readonly run: JobId | null
+}
+
+/** An operator had the data of a tenant erased: that it was begun, and what it came to. */
+export interface ErasureRecord {
+  readonly kind: 'erasure'
+  /** Empty: it is about all of them. */
+  readonly job: JobId
+  readonly atMs: number
+  readonly tenant: string
+  readonly phase: 'begun' | 'ended'
+  /** What was made after this time was left, in Unix milliseconds. */
+  readonly beforeMs: number
+  /** How much was erased in this step, by kind. */
+  readonly deleted: Readonly<Record<string, number>>
+  /** Whether nothing is left to be erased. */
+  readonly isComplete: boolean
 }

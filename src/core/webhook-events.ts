@@ -1,3 +1,6 @@
+import type { BatchId } from './batch.ts'
+import type { JobId } from './job.ts'
+
 /** Everything that a webhook endpoint can be told of, as `<what>.<happened>`. */
 export const webhookEventTypes = [
   'job.completed',
@@ -41,6 +44,8 @@ export interface WebhookEvent {
   /** What endpoints with full payloads are told on top; asked for only where there is one. */
   readonly full?: () => Promise<Readonly<Record<string, unknown>>>
   readonly traceparent?: string | undefined
+  /** The job or the batch that it is about. */
+  readonly about?: JobId | BatchId
 }
 
 /** The body of a webhook: an event in OpenAI's and in Standard Webhooks' shape at once. */

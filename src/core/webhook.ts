@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
+import type { BatchId } from './batch.ts'
+import type { JobId } from './job.ts'
 import type { WebhookEventType } from './webhook-events.ts'
 
 declare const endpointIdBrand: unique symbol
@@ -86,8 +88,8 @@ export interface WebhookEndpoints {
   ): Promise<boolean>
   /** Removes it with its log and all that was to be sent there. Returns how many deliveries that were. */
   delete(endpoint: Pick<WebhookEndpoint, 'id' | 'tenant'>): Promise<number>
-  /** Removes all endpoints of a tenant, and what was sent or to be sent anywhere for it. */
-  deleteTenant(tenant: string): Promise<{ readonly endpoints: number; readonly deliveries: number }>
+  /** Removes all endpoints that a tenant made up to this time, and what was sent or to be sent anywhere for it. */
+  deleteTenant(tenant: string, untilMs: number): Promise<{ readonly endpoints: number; readonly deliveries: number }>
   /** What signs at `nowMs`, newest first. */
   secretsOf(id: EndpointId, nowMs: number): Promise<readonly string[]>
   /** Puts a new secret first; those of before end at `untilMs` at the latest. False when the endpoint is gone. */
@@ -107,6 +109,8 @@ export interface NewDelivery {
   readonly body: string
   readonly createdAtMs: number
   readonly traceparent: string | undefined
+  /** What it tells of: of one that is gone, or was destroyed, nothing is written down. */
+  readonly about?: JobId | BatchId | undefined
 }
 
 /** One attempt, for the log. */
@@ -132,7 +136,7 @@ export type AbandonReason =
   | 'secret_missing'
   | 'too_many_waiting'
 
-export interface Delivery extends Omit<NewDelivery, 'url' | 'body'> {
+export interface Delivery extends Omit<NewDelivery, 'url' | 'body' | 'about'> {
   readonly status: DeliveryStatus
   readonly abandoned: AbandonReason | null
   readonly attempts: readonly (DeliveryAttempt & { readonly number: number })[]
@@ -140,7 +144,7 @@ export interface Delivery extends Omit<NewDelivery, 'url' | 'body'> {
 }
 
 /** A delivery whose turn it is, with what is needed to make an attempt. */
-export interface DueDelivery extends Omit<NewDelivery, 'url' | 'body'> {
+export interface DueDelivery extends Omit<NewDelivery, 'url' | 'body' | 'about'> {
   /** Failed attempts since it was created or sent again by hand. */
   readonly failures: number
   /** Null when it was kept for too long. */

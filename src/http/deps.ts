@@ -6,6 +6,7 @@ import type { Logger, Telemetry } from '../core/telemetry.ts'
 import type { EventHub } from '../delivery/event-hub.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import type { DeadLetterDeps } from '../pipeline/dead-letter-batches.ts'
+import type { DeleteJobDeps } from '../pipeline/delete-job.ts'
 import type { WebhookDeps } from '../pipeline/manage-endpoints.ts'
 import type { KeyRing } from './auth.ts'
 import type { ReaderWatch } from './reader-watch.ts'
@@ -19,6 +20,7 @@ export interface HttpDeps {
   readonly store: JobStore
   readonly responses: ResponseStore
   readonly auditing: Auditing
+  readonly deleting: DeleteJobDeps
   readonly admin: AdminDeps
   /** Absent where no node works over HTTPS. */
   readonly nodes?: NodeDeps | undefined

@@ -11,6 +11,8 @@ export interface LandDeps extends RecallDeps {
   readonly queues: Queues
   /** The pools that may have a copy of the body of a job for a model. */
   readonly poolsOf: (model: string) => readonly string[]
+  /** Notes under which key the answer of a job is kept; false where the job was destroyed meanwhile. */
+  readonly noteCached: (job: JobId, key: string) => Promise<boolean>
 }
 
 /**
@@ -56,13 +58,18 @@ export class FlightLander implements RecordObserver {
   }
 
   async #keep(key: string, answer: CachedAnswer): Promise<void> {
-    const { store, cache, policyOf, log } = this.#deps
+    const { store, cache, policyOf, noteCached, log } = this.#deps
     const record = await store.read(answer.job)
     const policy = record && policyOf(record.spec.model)
     if (!policy || Buffer.byteLength(answer.bodyJson) > policy.maxBytes) return
-    await cache.keep(key, answer, policy.ttlMs).catch((error: unknown) => {
+    try {
+      await cache.keep(key, answer, policy.ttlMs)
+    } catch (error) {
       log.warn({ err: error }, 'an answer could not be kept')
-    })
+      return
+    }
+    // Whoever destroys the job forgets the answer after that: one of the two sees what the other has done.
+    if (!(await noteCached(answer.job, key))) await cache.forget(key, answer.job)
   }
 
   /** The first follower that still wants an answer works for itself, and leads the others. */

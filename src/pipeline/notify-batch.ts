@@ -21,6 +21,7 @@ export async function notifyBatch(
     {
       tenant: spec.tenant,
       id: `evt_${id.slice('batch_'.length)}_${status}`,
+      about: batch.id,
       type: `batch.${status}` satisfies WebhookEventType,
       atMs: endedAt[status] ?? spec.createdAtMs,
       data: { id },

@@ -54,8 +54,8 @@ function wants({ status, events }: WebhookEndpoint, { type }: WebhookEvent): boo
   return status === 'enabled' && matchesEvent(events, type)
 }
 
-function headOf({ tenant, id, type, atMs, traceparent }: WebhookEvent) {
+function headOf({ tenant, id, type, atMs, traceparent, about }: WebhookEvent) {
   // By this events wait in their order, however they came here. A clock that is ahead must not hold one back.
   const createdAtMs = Math.min(atMs, Date.now())
-  return { tenant, eventId: id, type, createdAtMs, traceparent }
+  return { tenant, eventId: id, type, createdAtMs, traceparent, about }
 }

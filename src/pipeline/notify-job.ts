@@ -52,6 +52,7 @@ function describeEnd(job: JobRecord, deps: DeliveryDeps): WebhookEvent | null {
     tenant: spec.tenant,
     id: webhookIdOf(id, type),
     type,
+    about: id,
     atMs: job.finishedAtMs ?? Date.now(),
     data: { id, object: 'job', status: job.status, model: spec.model, ...labelsOf(spec), ...figuresOf(job) },
     full: async () => ({ result: await resultToSend(job, deps) }),

@@ -27,6 +27,7 @@ export async function describeResponseEnd(
   return {
     tenant: spec.tenant,
     id: eventId,
+    about: id,
     type: `response.${status}`,
     atMs: job.finishedAtMs ?? Date.now(),
     data: { id: responseIdOf(id) },

@@ -53,6 +53,11 @@ export class BullmqQueues implements Queues {
     return new Map(counted)
   }
 
+  /** Takes an entry out, unless a worker has it. */
+  async drop(name: string, entry: string): Promise<void> {
+    await translateRedisErrors(this.#queue(name).remove(entry))
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()))
   }

@@ -1,5 +1,6 @@
 import { createRedisBackend, type Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import type { QueueEntry } from '../core/ports.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { queuePrefix } from '../store/keys.ts'
 import type { EntryData } from './bullmq-queues.ts'
@@ -40,6 +41,18 @@ export function createManualWorker(
 /** Takes the next entry and locks it with `token`. */
 export async function takeEntry(worker: Worker<EntryData>, token: string): Promise<Look> {
   return readLook(worker, await worker.getBackend().moveToActive(token), token)
+}
+
+/** What a handler is told of an entry. */
+export function readEntry({ data }: Job<EntryData>, queue: string): QueueEntry {
+  return {
+    id: data.job,
+    hop: data.hop,
+    deployment: data.deployment ?? '',
+    queue,
+    waitedMs: Math.max(0, Date.now() - data.readyAtMs),
+    traceparent: data.traceparent,
+  }
 }
 
 /** Ends an entry, and takes the next one of its queue in the same step if told to; `token` locks that one too. */

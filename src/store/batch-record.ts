@@ -1,6 +1,7 @@
 import type { BatchError, BatchId, BatchRecord, BatchSpec, BatchStatus, OpenLine } from '../core/batch.ts'
 import type { FileId } from '../core/file.ts'
 import type { JobId } from '../core/job.ts'
+import { parseThroughput } from './throughput.ts'
 
 /** Turns the hash of a batch into a record; null when there is none. */
 export function parseBatch(id: BatchId, state: Record<string, string>): BatchRecord | null {
@@ -21,6 +22,7 @@ export function parseBatch(id: BatchId, state: Record<string, string>): BatchRec
       output: count('output_tokens'),
       reasoning: count('reasoning_tokens'),
     },
+    pace: state.pace ? parseThroughput(state.pace) : { atMs: count('in_progress'), jobs: 0, busyMs: 0 },
     model: state.model || null,
     cursor: { offset: count('offset'), line: count('line') },
     outputFile: (state.output as FileId | undefined) ?? null,

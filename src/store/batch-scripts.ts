@@ -1,3 +1,8 @@
+import type { JobId } from '../core/job.ts'
+import { stages, statusOf } from '../core/job-state.ts'
+import { bindKeyLua } from './idempotency-keys.ts'
+import { keys } from './keys.ts'
+
 /** The Lua side of batches. Each script is one atomic step that looks first and then changes all or nothing. */
 
 const prelude = `
@@ -5,7 +10,7 @@ local call = redis.call
 `
 
 /** KEYS batch tenantBatches openBatches inputFile claim · ARGV id created fingerprint claimTtl field value… */
-const createBatch = `
+const createBatch = `${bindKeyLua}
 if ARGV[3] ~= '' then
   local holder = call('GET', KEYS[5])
   if holder then return holder end
@@ -13,12 +18,26 @@ end
 -- A connection that broke before the answer came has created it already.
 if call('EXISTS', KEYS[1]) == 1 then return '' end
 if call('EXISTS', KEYS[4]) == 0 then return '-' end
-if ARGV[3] ~= '' then call('SET', KEYS[5], ARGV[1] .. ' ' .. ARGV[3], 'PX', ARGV[4]) end
+if ARGV[3] ~= '' then bindKey(KEYS[5], ARGV[1] .. ' ' .. ARGV[3], ARGV[4], ARGV[2]) end
 call('HINCRBY', KEYS[4], 'uses', 1)
 call('HSET', KEYS[1], 'status', 'validating', unpack(ARGV, 5))
 call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 return ''
+`
+
+const queuedStages = stages.filter((stage) => statusOf(stage) === 'queued')
+
+/** KEYS open. How many jobs run, and the one that was made first of those that wait: ids of jobs sort by time. */
+const standing = `
+local queued = {${queuedStages.map((stage) => `${stage} = true`).join(', ')}}
+local running, next = 0, ''
+for _, id in ipairs(call('HKEYS', KEYS[1])) do
+  local stage = call('HGET', '${keys.job('' as JobId)}' .. id, 'stage')
+  if stage == 'running' then running = running + 1 end
+  if stage and queued[stage] and (next == '' or id < next) then next = id end
+end
+return {running, next}
 `
 
 /** KEYS batch · ARGV ending now */
@@ -98,11 +117,11 @@ end
 `
 
 /** Arguments of `commitOutcomes` before the jobs. */
-const commitArgCount = 23
+const commitArgCount = 24
 
 /**
  * KEYS batch open ended outputFile outputParts errorFile errorParts tenantFiles
- * ARGV completed failed input cached output reasoning passedFrom passedTo passedToLine now tenant, output (6), errors (6), job…
+ * ARGV completed failed input cached output reasoning passedFrom passedTo passedToLine now tenant, output (6), errors (6), pace, job…
  */
 const commitOutcomes = `${additions}
 local state = call('HMGET', KEYS[1], 'status', 'offset')
@@ -123,6 +142,7 @@ for index, field in ipairs({'completed_lines', 'failed_lines', 'input_tokens', '
   if ARGV[index] ~= '0' then call('HINCRBY', KEYS[1], field, ARGV[index]) end
 end
 if ARGV[7] ~= '' then call('HSET', KEYS[1], 'offset', ARGV[8], 'line', ARGV[9]) end
+if ARGV[24] ~= '' then call('HSET', KEYS[1], 'pace', ARGV[24]) end
 if #jobs > 0 then
   call('HDEL', KEYS[2], unpack(jobs))
   call('SREM', KEYS[3], unpack(jobs))
@@ -178,6 +198,7 @@ export const batchScripts = {
   startEnding: prelude + startEnding,
   beginBatch: prelude + beginBatch,
   assignLines: prelude + assignLines,
+  standing: prelude + standing,
   noteEnds: prelude + noteEnds,
   commitOutcomes: prelude + commitOutcomes,
   finishBatch: prelude + finishBatch,

@@ -25,6 +25,7 @@ export function parseJobRecord(id: JobId, state: Record<string, string>, spec: s
     replayedBy: (state.replayed_by as JobId | undefined) ?? null,
     isDiscarded: state.discarded !== undefined,
     isShredded: state.shredded !== undefined,
+    ...(state.cache_key !== undefined && { cacheKey: state.cache_key }),
     startedAtMs: parse<number>(state.started),
     finishedAtMs: parse<number>(state.finished),
   }

@@ -1,5 +1,6 @@
 import { stages, transitions } from '../core/job-state.ts'
 import { attemptScripts } from './attempt-scripts.ts'
+import { bindKeyLua } from './idempotency-keys.ts'
 import { advance, endedStages, jobPrelude, oneOf } from './job-prelude.ts'
 
 /** The Lua side of the job store: how jobs are accepted, decided upon and read. Each script is one atomic step. */
@@ -24,14 +25,14 @@ record('decision', ${arg(8)})`
 /**
  * KEYS job private events tenantJobs open untaken claim body…: with a decision the job begins in its lane. The claim is
  * what makes it one job however often it is asked for: the key of the client's idempotency, or, for a replay, the job
- * hash of the dead letter.
+ * hash of the dead letter. For a line of a batch it is the open lines: one that is not among them any more needs no job.
  */
-const create = `
+const create = `${bindKeyLua}
 local id, now, deadline, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if ARGV[11] ~= '' then
   local holder = call('GET', KEYS[7])
   if holder then return holder end
-  call('SET', KEYS[7], id .. ' ' .. ARGV[11], 'PX', ARGV[12])
+  bindKey(KEYS[7], id .. ' ' .. ARGV[11], ARGV[12], now)
 end
 if ARGV[13] ~= '' then
   local state = call('HMGET', KEYS[7], 'stage', 'replayed_by', 'discarded')
@@ -41,17 +42,19 @@ if ARGV[13] ~= '' then
   record('action', ARGV[13])
 end
 if call('EXISTS', KEYS[1]) == 1 then return '' end
-local stage = ARGV[15] and '${transitions.route.to}' or '${stages[0]}'
+if ARGV[15] ~= '' and call('HEXISTS', KEYS[7], id) == 0 then return '${goneReply}' end
+local stage = ARGV[16] and '${transitions.route.to}' or '${stages[0]}'
 call('HSET', KEYS[1], 'stage', stage, 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
   'deadline', deadline, 'hook', ARGV[7], 'watchers', ARGV[8])
 call('HSET', KEYS[2], 'spec', ARGV[9], 'body', ARGV[10])
+if ARGV[11] ~= '' then call('HSET', KEYS[2], 'claim', KEYS[7]) end
 if ARGV[14] ~= '' then call('HSET', KEYS[2], 'request', ARGV[14]) end
 call('RPUSH', KEYS[3], 'job.queued {}')
 call('PEXPIRE', KEYS[2], ttl)
 call('ZADD', KEYS[4], now, id)
 call('ZADD', KEYS[5], deadline, id)
 call('ZADD', KEYS[6], now, id)
-if ARGV[15] then ${storeDecision(15, 8)}
+if ARGV[16] then ${storeDecision(16, 8)}
 end
 return ''
 `

@@ -25,6 +25,14 @@ export const keys = {
   /** A client's key may be any text, so its hash stands in for it. */
   idempotency: (tenant: string, key: string) =>
     `sluice:idempotency:${tenant}:${createHash('sha256').update(key).digest('base64url')}`,
+  /** The hashes of a tenant's keys by the time when they expire. */
+  idempotencyIndex: (tenant: string) => `sluice:idempotency:${tenant}`,
+  /** Every tenant that some process was configured with, so that what is left of one that is gone can be found. */
+  tenants: 'sluice:tenants',
+  /** Jobs of a tenant whose content was destroyed and that the recorder may still have to tell of, by the time of that. */
+  shredded: (tenant: string) => `sluice:shredded:${tenant}`,
+  /** Every pool that some process was configured with: what waits for one that is gone has to be found. */
+  pools: 'sluice:pools',
   /** Jobs that have not ended, by deadline. */
   open: 'sluice:open',
   /** Accepted jobs that no worker has taken yet, by the time when somebody last looked after them. */
@@ -136,7 +144,7 @@ export const keys = {
 } as const
 
 export const channels = {
-  /** Calls that were left, for every API process. Not below `sluice:api:`, where dispatchers may publish. */
+  /** Calls that were left, and those that failed, for every API process. Not below `sluice:api:`, where dispatchers may publish. */
   left: 'sluice:left',
   /** Events of the jobs that this API process follows. */
   api: (processId: string) => `sluice:api:${processId}`,

@@ -1,5 +1,5 @@
 import type { ChainableCommander, Redis } from 'ioredis'
-import type { JobId, JobRecord } from '../core/job.ts'
+import { type JobId, type JobRecord, jobMadeAtMs } from '../core/job.ts'
 import { type JobStatus, type Stage, statusOf } from '../core/job-state.ts'
 import type { JobPage } from '../core/ports.ts'
 import { parseJobRecord } from './job-record.ts'
@@ -46,8 +46,7 @@ export async function listJobs(redis: Redis, query: JobQuery): Promise<JobPage> 
 async function rankAfter(redis: Redis, index: string, after: JobId): Promise<number> {
   const rank = await translateRedisErrors(redis.zrevrank(index, after))
   if (rank !== null) return rank + 1
-  const madeAtMs = Number.parseInt(after.slice('job_'.length, 'job_'.length + 12), 16)
-  return translateRedisErrors(redis.zcount(index, `(${madeAtMs}`, '+inf'))
+  return translateRedisErrors(redis.zcount(index, `(${jobMadeAtMs(after)}`, '+inf'))
 }
 
 /** Those that have this status; only their stage is read. */

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
-import type { AnswerCache, CachedAnswer, Flights } from '../core/answer-cache.ts'
+import { type AnswerCache, type CachedAnswer, cachePrefixOf, type Flights } from '../core/answer-cache.ts'
 import type { JobId } from '../core/job.ts'
 import { priorities } from '../core/vocabulary.ts'
+import { endedStages, oneOf } from './job-prelude.ts'
 import { keys } from './keys.ts'
 import { translateRedisErrors } from './redis-errors.ts'
 import { defineScripts, type RunScript } from './scripts.ts'
@@ -42,21 +43,46 @@ while total > most do
   call('DEL', '${keys.cachedAnswer('')}' .. oldest)
   total = forget(oldest)
 end
+-- With the last answer they go as well.
+for index = 2, 4 do
+  if call('PTTL', KEYS[index]) < tonumber(ARGV[3]) then call('PEXPIRE', KEYS[index], ARGV[3]) end
+end
 return 1
 `
+
+/** KEYS index sizes total · ARGV key…. Returns how many there were. */
+const forget = `
+local call = redis.call
+local gone = 0
+for _, key in ipairs(ARGV) do
+  local size = tonumber(call('HGET', KEYS[2], key) or 0)
+  gone = gone + call('DEL', '${keys.cachedAnswer('')}' .. key)
+  call('HDEL', KEYS[2], key)
+  call('ZREM', KEYS[1], key)
+  if size > 0 then call('DECRBY', KEYS[3], size) end
+end
+if call('ZCARD', KEYS[1]) == 0 then call('DEL', KEYS[2], KEYS[3]) end
+return gone
+`
+
+/** How many keys are looked at, and forgotten, at once. */
+const keysAtOnce = 200
 
 /** Answers in a Redis that may be another one than that of the queues, sealed as results are not: it may stand elsewhere. */
 export class RedisAnswerCache implements AnswerCache {
   readonly #redis: Redis
   readonly #sealer: Sealer
   readonly #maxBytes: number
-  readonly #run: RunScript<'keep'>
+  readonly #mayEvict: boolean
+  readonly #run: RunScript<'keep' | 'forget'>
 
-  constructor(options: { redis: Redis; sealer: Sealer; maxBytes: number }) {
+  /** `mayEvict`: this Redis may throw away what it likes, the index of the answers included. */
+  constructor(options: { redis: Redis; sealer: Sealer; maxBytes: number; mayEvict?: boolean }) {
     this.#redis = options.redis
     this.#sealer = options.sealer
     this.#maxBytes = options.maxBytes
-    this.#run = defineScripts(options.redis, 'cache', { keep })
+    this.#mayEvict = options.mayEvict ?? false
+    this.#run = defineScripts(options.redis, 'cache', { keep, forget })
   }
 
   async find(key: string): Promise<CachedAnswer | null> {
@@ -73,6 +99,37 @@ export class RedisAnswerCache implements AnswerCache {
       [key, sealed, ttlMs, Date.now(), this.#maxBytes],
     )
   }
+
+  async forget(key: string, job: JobId): Promise<void> {
+    const answer = await this.find(key)
+    if (answer?.job === job) await this.#forget([key])
+  }
+
+  async forgetTenant(tenant: string): Promise<number> {
+    const prefix = cachePrefixOf(tenant)
+    let forgotten = 0
+    for await (const page of this.#indexed(prefix)) forgotten += await this.#forget(page)
+    if (!this.#mayEvict) return forgotten
+    const pattern = { match: keys.cachedAnswer(`${prefix}*`), count: keysAtOnce }
+    for await (const page of this.#redis.scanStream(pattern) as AsyncIterable<string[]>) {
+      forgotten += await this.#forget(page.map((key) => key.slice(keys.cachedAnswer('').length)))
+    }
+    return forgotten
+  }
+
+  /** Keys of the index, page by page. */
+  async *#indexed(prefix: string): AsyncGenerator<string[]> {
+    const pattern = { match: `${prefix}*`, count: keysAtOnce }
+    for await (const page of this.#redis.zscanStream(keys.cacheIndex, pattern) as AsyncIterable<string[]>) {
+      // Members and scores by turns.
+      yield page.filter((_, index) => index % 2 === 0)
+    }
+  }
+
+  async #forget(found: readonly string[]): Promise<number> {
+    if (found.length === 0) return 0
+    return (await this.#run('forget', [keys.cacheIndex, keys.cacheSizes, keys.cacheBytes], found)) as number
+  }
 }
 
 function contextOf(key: string): { job: string; field: string } {
@@ -85,6 +142,9 @@ function contextOf(key: string): { job: string; field: string } {
  */
 const join = `
 local call = redis.call
+-- What has ended meanwhile leads nobody: its end was told of already, or is being told of.
+local stage = call('HGET', '${keys.job('' as JobId)}' .. ARGV[2], 'stage')
+if not stage or ${oneOf(endedStages)} then return 2 end
 local leader = call('GET', KEYS[1])
 local function rankOf(job)
   local ranks = {${priorities.map((priority, rank) => `${priority} = ${rank}`).join(', ')}}

@@ -32,11 +32,13 @@ import {
   gateTiming,
   outcomeArgs,
 } from './attempt-arguments.ts'
+import { idempotencyTtlMs } from './idempotency-keys.ts'
 import { goneReply, jobScripts, type ScriptName } from './job-scripts.ts'
 import { keys } from './keys.ts'
 import { executePipeline, type JobQuery, listJobs, readJobs } from './read-jobs.ts'
 import { translateRedisErrors } from './redis-errors.ts'
 import type { SealContext, Sealer } from './sealing.ts'
+import { trimJobs } from './trim-indexes.ts'
 
 export interface JobStoreOptions {
   readonly redis: Redis
@@ -48,8 +50,6 @@ export interface JobStoreOptions {
   readonly eventRetentionMs: number
   readonly gateTiming?: GateTiming
 }
-
-const idempotencyTtlMs = 24 * 60 * 60 * 1000
 
 /** The job store on Redis; `core/ports.ts` says what each method promises. */
 export class RedisJobStore implements JobStore {
@@ -105,6 +105,7 @@ export class RedisJobStore implements JobStore {
         idempotencyTtlMs,
         replay ? JSON.stringify(replay.record) : '',
         job.requestJson === undefined ? '' : this.#seal(job.requestJson, { job: id, field: 'request' }),
+        spec.batch === undefined ? '' : '1',
         ...(decision ? this.#decisionArgs(id, decision) : []),
       ],
     )) as string
@@ -308,9 +309,7 @@ export class RedisJobStore implements JobStore {
   }
 
   async trimIndexes(tenants: readonly string[], olderThanMs: number): Promise<void> {
-    for (const tenant of tenants) {
-      await translateRedisErrors(this.#redis.zremrangebyscore(keys.tenantJobs(tenant), 0, olderThanMs))
-    }
+    for (const tenant of tenants) await trimJobs(this.#redis, tenant, olderThanMs)
   }
 
   /** In the order in which `storeDecision` of the scripts reads them. */
@@ -351,6 +350,7 @@ export class RedisJobStore implements JobStore {
 /** What `create` looks at to make one job of what is asked for twice; without either the script does not look. */
 function claimKey({ id, spec, idempotency, replay }: NewJob): string {
   if (replay) return keys.job(replay.record.job)
+  if (spec.batch) return keys.batchOpen(spec.batch)
   return idempotency ? keys.idempotency(spec.tenant, idempotency.key) : keys.job(id)
 }
 

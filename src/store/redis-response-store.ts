@@ -5,6 +5,7 @@ import type { QueuePlace } from '../core/queue-place.ts'
 import type { ResponseStore } from '../core/responses/response-store.ts'
 import { keys } from './keys.ts'
 import { translateRedisErrors } from './redis-errors.ts'
+import { RedisShredder } from './redis-shredder.ts'
 import { responseScripts } from './response-scripts.ts'
 import { defineScripts, type RunScript } from './scripts.ts'
 import type { Sealer } from './sealing.ts'
@@ -13,11 +14,13 @@ import type { Sealer } from './sealing.ts'
 export class RedisResponseStore implements ResponseStore {
   readonly #redis: Redis
   readonly #sealer: Sealer
+  readonly #shredder: RedisShredder
   readonly #run: RunScript<keyof typeof responseScripts>
 
   constructor({ redis, sealer }: { redis: Redis; sealer: Sealer }) {
     this.#redis = redis
     this.#sealer = sealer
+    this.#shredder = new RedisShredder(redis)
     this.#run = defineScripts(redis, 'response', responseScripts)
   }
 
@@ -32,8 +35,7 @@ export class RedisResponseStore implements ResponseStore {
   }
 
   async shred(id: JobId, tenant: string): Promise<boolean> {
-    const content = [keys.private(id), keys.result(id), keys.events(id)]
-    const indexes = [keys.tenantJobs(tenant), keys.deadLetters, keys.tenantDeadLetters(tenant)]
-    return (await this.#run('shred', [keys.job(id), ...content, ...indexes], [id, Date.now()])) === 1
+    const [shredded] = await this.#shredder.shred([id], tenant)
+    return shredded?.outcome === 'destroyed'
   }
 }

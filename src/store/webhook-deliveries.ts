@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis'
+import { type BatchId, isBatchId } from '../core/batch.ts'
+import type { JobId } from '../core/job.ts'
 import type {
   AbandonReason,
   Delivery,
@@ -56,14 +58,14 @@ export class RedisWebhookDeliveries implements WebhookDeliveries {
   }
 
   async add(delivery: NewDelivery): Promise<boolean> {
-    const { id, tenant, lane, endpoint, url, eventId, type, body, createdAtMs, traceparent } = delivery
+    const { id, tenant, lane, endpoint, url, eventId, type, body, createdAtMs, traceparent, about } = delivery
     const content = this.#sealer.seal(JSON.stringify({ url, body }), { job: id, field: 'content' })
     const fields = ['tenant', tenant, 'event', eventId, 'type', type]
     if (endpoint !== null) fields.push('endpoint', endpoint)
     if (traceparent !== undefined) fields.push('traceparent', traceparent)
     const added = await this.#run(
       'add',
-      [keys.webhookDelivery(id), keys.webhookContent(id), logOf(delivery)],
+      [keys.webhookDelivery(id), keys.webhookContent(id), logOf(delivery), ...(about ? [subjectKey(about)] : [])],
       [
         id,
         lane,
@@ -199,6 +201,10 @@ export class RedisWebhookDeliveries implements WebhookDeliveries {
       nextAttemptAtMs: fields.next === undefined ? null : Number(fields.next),
     }
   }
+}
+
+function subjectKey(about: JobId | BatchId): string {
+  return isBatchId(about) ? keys.batch(about) : keys.job(about)
 }
 
 function logOf({ tenant, endpoint }: Pick<Delivery, 'tenant' | 'endpoint'>): string {

@@ -16,7 +16,7 @@ import { webhookScripts } from './webhook-scripts.ts'
 
 /** An endpoint signs with no more secrets than this, however often they are rotated within one overlap. */
 const mostSecrets = 3
-const logPiece = 500
+const logPiece = 200
 
 /** Endpoints on Redis. URLs, which often hold a token, and secrets are sealed with a key of each endpoint's own. */
 export class RedisWebhookEndpoints implements WebhookEndpoints {
@@ -66,13 +66,22 @@ export class RedisWebhookEndpoints implements WebhookEndpoints {
 
   async delete({ id, tenant }: Pick<WebhookEndpoint, 'id' | 'tenant'>): Promise<number> {
     await this.#run('deleteEndpoint', [keys.webhookEndpoint(id), keys.webhookEndpoints(tenant)], [id])
-    return this.#forgetLog(keys.webhookLog(id))
+    const logged = await this.#forgetLog(keys.webhookLog(id), '+inf')
+    return logged + (await this.#forgetLane(id, tenant, Number.MAX_SAFE_INTEGER))
   }
 
-  async deleteTenant(tenant: string): Promise<{ endpoints: number; deliveries: number }> {
-    const endpoints = await this.list(tenant)
-    let deliveries = await this.#forgetLog(keys.webhookUrlLog(tenant))
-    for (const endpoint of endpoints) deliveries += await this.delete(endpoint)
+  async deleteTenant(tenant: string, untilMs: number): Promise<{ endpoints: number; deliveries: number }> {
+    // Without opening any: what was sealed with a key that is lost must go as well.
+    const found = this.#redis.zrangebyscore(keys.webhookEndpoints(tenant), '-inf', untilMs)
+    const endpoints = (await translateRedisErrors(found)) as EndpointId[]
+    let deliveries = 0
+    for (const id of endpoints) deliveries += await this.delete({ id, tenant })
+    deliveries += await this.#forgetLog(keys.webhookUrlLog(tenant), untilMs)
+    const pattern = { match: 'url_*', count: logPiece }
+    for await (const page of this.#redis.zscanStream(keys.webhookLanes, pattern) as AsyncIterable<string[]>) {
+      const lanes = page.filter((_, index) => index % 2 === 0)
+      for (const lane of lanes) deliveries += await this.#forgetLane(lane, tenant, untilMs)
+    }
     return { endpoints: endpoints.length, deliveries }
   }
 
@@ -122,11 +131,22 @@ export class RedisWebhookEndpoints implements WebhookEndpoints {
   }
 
   /** A long log goes piece by piece, so that nobody waits for Redis meanwhile. Returns how many deliveries it had. */
-  async #forgetLog(log: string): Promise<number> {
+  async #forgetLog(log: string, untilMs: number | '+inf'): Promise<number> {
     for (let forgotten = 0; ; ) {
-      const piece = Number(await this.#run('forgetLog', [log], [logPiece]))
-      forgotten += piece
-      if (piece < logPiece) return forgotten
+      const [seen, known] = (await this.#run('forgetLog', [log], [untilMs, logPiece])) as [number, number]
+      forgotten += known
+      if (seen < logPiece) return forgotten
+    }
+  }
+
+  /** What waits in a lane and is in no log, because that was full. */
+  async #forgetLane(lane: string, tenant: string, untilMs: number): Promise<number> {
+    for (let forgotten = 0, offset = 0; ; ) {
+      const args = [lane, tenant, untilMs, offset, logPiece]
+      const [seen, gone] = (await this.#run('forgetLane', [], args)) as [number, number]
+      forgotten += gone
+      if (gone === 0) offset += logPiece
+      if (seen < logPiece && gone === 0) return forgotten
     }
   }
 

@@ -27,15 +27,45 @@ local function lookAgain(lane, isFull)
 end
 `
 
-/** KEYS delivery content log; ARGV id lane now keepMs content logFrom logLength laneLength logMs field value… */
+/** Lua: what has fallen out of its log can be neither listed nor sent again, and is not kept when it has ended. */
+const keepListed = `
+local function deliveryOf(id) return '${keys.webhookDelivery('')}' .. id end
+local function contentOf(id) return '${keys.webhookContent('')}' .. id end
+
+local function isListed(id)
+  local endpoint, tenant = unpack(call('HMGET', deliveryOf(id), 'endpoint', 'tenant'))
+  local log = endpoint and '${keys.webhookLog('')}' .. endpoint or '${keys.webhookUrlLog('')}' .. (tenant or '')
+  return call('ZSCORE', log, id)
+end
+
+local function trimLog(log, before, length)
+  call('ZREMRANGEBYSCORE', log, '-inf', before)
+  for _, id in ipairs(call('ZRANGE', log, 0, -1 - length)) do
+    call('ZREM', log, id)
+    if call('HGET', deliveryOf(id), 'status') ~= 'pending' then call('DEL', deliveryOf(id), contentOf(id)) end
+  end
+end
+
+local function endDelivery(id, logMs, contentMs)
+  if not isListed(id) then return call('DEL', deliveryOf(id), contentOf(id)) end
+  call('PEXPIRE', deliveryOf(id), logMs)
+  call('PEXPIRE', contentOf(id), contentMs)
+end
+`
+
+/**
+ * KEYS delivery content log [subject]; ARGV id lane now keepMs content logFrom logLength laneLength logMs field value…
+ * Of a subject, a job or a batch, that is gone or was destroyed nothing is told, nor is an endpoint that was deleted.
+ */
 const add = `
 local id, lane, now = ARGV[1], ARGV[2], ARGV[3]
 if call('EXISTS', KEYS[1]) == 1 then return 0 end
+if KEYS[4] and (call('EXISTS', KEYS[4]) == 0 or call('HEXISTS', KEYS[4], 'shredded') == 1) then return 0 end
+if string.sub(lane, 1, 3) == 'we_' and call('EXISTS', '${keys.webhookEndpoint('')}' .. lane) == 0 then return 0 end
 call('HSET', KEYS[1], 'status', 'pending', 'created', now, 'next', now, 'failures', 0, 'attempts', 0, 'lane', lane,
   unpack(ARGV, 10))
 call('ZADD', KEYS[3], now, id)
-call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[6])
-call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[7]))
+trimLog(KEYS[3], ARGV[6], tonumber(ARGV[7]))
 call('PEXPIRE', KEYS[3], ARGV[4])
 if call('ZCARD', dueOf(lane)) >= tonumber(ARGV[8]) then
   call('HDEL', KEYS[1], 'next')
@@ -103,8 +133,7 @@ else
   call('ZREM', dueOf(lane), id)
   call('HDEL', KEYS[1], 'next')
   call('HSET', KEYS[1], 'status', action == 'done' and 'delivered' or 'failed')
-  call('PEXPIRE', KEYS[1], ARGV[7])
-  call('PEXPIRE', KEYS[2], ARGV[8])
+  endDelivery(id, ARGV[7], ARGV[8])
 end
 local endpoint = call('HGET', KEYS[3], 'status')
 if action == 'done' then
@@ -135,8 +164,7 @@ call('ZREM', dueOf(lane), id)
 if call('EXISTS', KEYS[1]) == 1 then
   call('HDEL', KEYS[1], 'next')
   call('HSET', KEYS[1], 'status', 'failed', 'abandoned', ARGV[3])
-  call('PEXPIRE', KEYS[1], ARGV[4])
-  call('PEXPIRE', KEYS[2], ARGV[5])
+  endDelivery(id, ARGV[4], ARGV[5])
 end
 return lookAgain(lane)
 `
@@ -199,34 +227,71 @@ lookAgain(ARGV[2])
 return known > 0 and 1 or 0
 `
 
-/** KEYS endpoint index; ARGV id */
+/** KEYS endpoint index; ARGV id. From now on nothing is written down for it, and nothing is sent. */
 const deleteEndpoint = `
-call('DEL', KEYS[1], dueOf(ARGV[1]))
+call('DEL', KEYS[1])
 call('ZREM', KEYS[2], ARGV[1])
-lookAgain(ARGV[1])
 return 1
 `
 
-/** KEYS log; ARGV most. What was to be sent is no longer sent: a lane passes over what it does not find. */
-const forgetLog = `
-local ids = call('ZPOPMIN', KEYS[1], ARGV[1])
-for index = 1, #ids, 2 do
-  call('UNLINK', '${keys.webhookDelivery('')}' .. ids[index], '${keys.webhookContent('')}' .. ids[index])
+/** Lua: destroys a delivery, also one that waits or is just being sent. False where there is none. */
+const destroy = `
+local function destroy(id, lanesSeen)
+  local lane = call('HGET', deliveryOf(id), 'lane')
+  call('UNLINK', deliveryOf(id), contentOf(id))
+  if not lane then return false end
+  call('ZREM', dueOf(lane), id)
+  call('ZREM', sendingOf(lane), id)
+  lanesSeen[lane] = true
+  return true
 end
-return #ids / 2
+`
+
+/** KEYS log; ARGV until most. Returns how many entries went and how many of them were still deliveries. */
+const forgetLog = `${destroy}
+local ids, lanesSeen, known = call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2]), {}, 0
+for _, id in ipairs(ids) do
+  if destroy(id, lanesSeen) then known = known + 1 end
+  call('ZREM', KEYS[1], id)
+end
+for lane in pairs(lanesSeen) do lookAgain(lane) end
+return {#ids, known}
+`
+
+/**
+ * ARGV lane tenant until offset most: destroys what waits in a lane of this tenant, beyond what its log has. Returns how
+ * many were looked at and how many went.
+ */
+const forgetLane = `${destroy}
+local lane, gone = ARGV[1], 0
+local seen = 0
+for _, row in ipairs({dueOf(lane), sendingOf(lane)}) do
+  local ids = call('ZRANGE', row, ARGV[4], ARGV[4] + ARGV[5] - 1)
+  seen = math.max(seen, #ids)
+  for _, id in ipairs(ids) do
+    local tenant, created = unpack(call('HMGET', deliveryOf(id), 'tenant', 'created'))
+    if tenant == ARGV[2] and tonumber(created) <= tonumber(ARGV[3]) then
+      destroy(id, {})
+      gone = gone + 1
+    end
+  end
+end
+lookAgain(lane)
+return {seen, gone}
 `
 
 export const webhookScripts = {
-  add: prelude + add,
+  add: prelude + keepListed + add,
   take: prelude + take,
   renew: prelude + renew,
-  finish: prelude + finish,
-  abandon: prelude + abandon,
+  finish: prelude + keepListed + finish,
+  abandon: prelude + keepListed + abandon,
   resend: prelude + resend,
   createEndpoint: `local call = redis.call${createEndpoint}`,
   updateEndpoint: prelude + updateEndpoint,
   replaceField: `local call = redis.call${replaceField}`,
-  deleteEndpoint: prelude + deleteEndpoint,
+  deleteEndpoint: `local call = redis.call${deleteEndpoint}`,
   forget: prelude + forget,
-  forgetLog: `local call = redis.call${forgetLog}`,
+  forgetLog: prelude + keepListed + forgetLog,
+  forgetLane: prelude + keepListed + forgetLane,
 } as const

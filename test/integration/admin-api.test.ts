@@ -37,6 +37,9 @@ async function serveAdmin({ redis, reader }: RecordBench, key: string | null = a
     tail: new RedisRecordTail(redis),
     nodes: new RedisNodeRegistry(redis, []),
     lanes: async () => ({ lanes: [], gates: [] }),
+    // Nor erases anything.
+    erasing: null as never,
+    tenantNames: [],
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {

@@ -274,7 +274,7 @@ describe('what is forgotten', () => {
     const [mine, theirs] = [await addEndpoint('acme'), await addEndpoint('globex')]
     for (const index of range(3)) await add(mine, eventIdOf(index))
     await addForUrl('https://example.com/hook', 'evt_1')
-    expect(await endpoints.deleteTenant('acme')).toEqual({ endpoints: 1, deliveries: 4 })
+    expect(await endpoints.deleteTenant('acme', Date.now())).toEqual({ endpoints: 1, deliveries: 4 })
     const left = (await redis.keys('sluice:webhook:*')).filter((key) => /:(delivery|content|log|urls):/.test(key))
     expect(left).toEqual([])
     expect(await redis.exists(keys.webhookEndpoint(mine), keys.webhookEndpoints('acme'))).toBe(0)

@@ -1,34 +1,17 @@
 /** What the subcommands of `sluice jobs` do. Each resolves with the exit code. */
-import { isOpen, type JobAnswer } from '../client/answers.ts'
-import type { ApiClient } from '../client/api-client.ts'
-import { ApiError } from '../client/failures.ts'
+import { isOpen } from '../client/answers.ts'
+import type { ApiClient, JobDeletion } from '../client/api-client.ts'
+import { actOnEach, cancelEach, printList } from '../client/many.ts'
 import { printJson, printLine } from '../client/run-command.ts'
 import { formatJob, formatJobs } from './views.ts'
 
-/** The most that the API gives at once. */
-const pageSize = 100
-
-export async function listJobs(
+export function listJobs(
   client: ApiClient,
   options: { status?: string; model?: string; after?: string; limit: number; json?: true },
 ): Promise<number> {
-  const { status, model, limit, json } = options
+  const { status, model } = options
   const filter = { ...(status !== undefined && { status }), ...(model !== undefined && { model }) }
-  const jobs: JobAnswer[] = []
-  let after = options.after
-  let hasMore = true
-  while (hasMore && jobs.length < limit) {
-    const wanted = Math.min(pageSize, limit - jobs.length)
-    const page = await client.listJobs({ ...filter, ...(after !== undefined && { after }), limit: wanted })
-    jobs.push(...page.data)
-    hasMore = page.has_more && page.data.length > 0
-    after = page.data.at(-1)?.id ?? after
-  }
-  if (json) printJson({ object: 'list', data: jobs, has_more: hasMore, last_id: jobs.at(-1)?.id ?? null })
-  else if (jobs.length === 0) printLine('No jobs.')
-  else printLine(formatJobs(jobs))
-  if (!json && hasMore) printLine(`\nThere are more: --limit N, or --after ${jobs.at(-1)?.id}`)
-  return 0
+  return printList(options, (page) => client.listJobs({ ...filter, ...page }), { none: 'No jobs.', format: formatJobs })
 }
 
 export async function getJob(
@@ -43,28 +26,31 @@ export async function getJob(
 }
 
 /** Cancels each; what can't be found or has ended is said and makes the exit code 1. */
-export async function cancelJobs(
-  client: ApiClient,
+export function cancelJobs(client: ApiClient, ids: readonly string[], { json }: { json?: true }): Promise<number> {
+  const describe = (status: string) => {
+    if (status === 'cancelled') return 'cancelled'
+    return isOpen(status) ? `cancelling (${status})` : null
+  }
+  return cancelEach(ids, (id) => client.cancelJob(id), { json, missing: 'job_not_found', describe })
+}
+
+/** Deletes each; what can't be found is said and makes the exit code 1. */
+export async function deleteJobs(
+  client: JobDeletion,
   ids: readonly string[],
   { json }: { json?: true },
 ): Promise<number> {
-  const outcomes: { id: string; status: string; message?: string }[] = []
-  for (const id of ids) {
-    try {
-      const job = await client.cancelJob(id)
-      outcomes.push({ id, status: job.status })
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'job_not_found') throw error
-      outcomes.push({ id, status: error.code, message: error.message })
-    }
+  interface Deletion {
+    readonly id: string
+    readonly deleted: boolean
+    readonly message?: string
   }
-  if (json) printJson({ object: 'list', data: outcomes })
-  else for (const outcome of outcomes) printLine(`${outcome.id}  ${describeCancel(outcome)}`)
-  return outcomes.every(({ status }) => status === 'cancelled' || isOpen(status)) ? 0 : 1
-}
-
-function describeCancel({ status, message }: { status: string; message?: string }): string {
-  if (message !== undefined) return message
-  if (status === 'cancelled') return 'cancelled'
-  return isOpen(status) ? `cancelling (${status})` : `not cancelled: it has ended already (${status})`
+  const remove = async (id: string): Promise<Deletion> => ({ id, deleted: (await client.deleteJob(id)).deleted })
+  const outcomes = await actOnEach(ids, remove, {
+    json,
+    missing: 'job_not_found',
+    absent: (id, { message }) => ({ id, deleted: false, message }),
+    describe: ({ message }) => message ?? 'deleted',
+  })
+  return outcomes.every(({ deleted }) => deleted) ? 0 : 1
 }

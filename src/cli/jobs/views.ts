@@ -1,7 +1,7 @@
 import { type JobAnswer, readChatResult } from '../client/answers.ts'
 import { formatAttempts } from '../client/attempts-table.ts'
 import { type Column, formatTable } from '../client/table.ts'
-import { formatDuration, formatNumber, oneLine, plainText } from '../client/terminal-text.ts'
+import { formatDuration, formatNumber, formatPairs, formatTime, oneLine, plainText } from '../client/terminal-text.ts'
 
 const listColumns: readonly Column[] = [
   { title: 'Job' },
@@ -54,8 +54,8 @@ export function formatJob(job: JobAnswer): string {
     ['cache', job.cache && `${job.cache}: the answer was made for another job`],
     ['tokens', formatUsage(job)],
     ['cost', typeof job.cost_usd === 'number' ? `${job.cost_usd} USD` : null],
-    ['metadata', formatPairs(job.metadata, '=')],
-    ['tags', formatPairs(job.tags, '=')],
+    ['metadata', formatPairs(job.metadata)],
+    ['tags', formatPairs(job.tags)],
     ['error', job.error && `${job.error.message} [${job.error.code}]`],
   ]
   const rows = facts.flatMap(([name, value]) =>
@@ -83,14 +83,4 @@ function formatQueue({ queue }: JobAnswer): string | null {
 /** From acceptance to the end, in the whole seconds that the API gives. */
 function formatTook({ created_at: created, finished_at: finished }: JobAnswer): string {
   return typeof finished === 'number' ? `${formatNumber(finished - created)}s` : ''
-}
-
-function formatTime(unixSeconds: number): string {
-  return `${new Date(unixSeconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`
-}
-
-function formatPairs(pairs: Readonly<Record<string, string | number>> | undefined, sign: string): string {
-  return Object.entries(pairs ?? {})
-    .map(([name, value]) => `${name}${sign}${value}`)
-    .join(', ')
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { parseEntry } from '../../core/audit-chain.ts'
 import { BrokerError } from '../../core/errors.ts'
-import { isJobId } from '../../core/job.ts'
+import { isJobId, jobMadeAtMs } from '../../core/job.ts'
 import type { TimeRange } from '../../core/record-archive.ts'
 import { assertSameArchive, type LedgerDeps } from '../../pipeline/read-ledger.ts'
 import { closedObject, errorBody } from '../schemas.ts'
@@ -85,12 +85,11 @@ async function readTrail({ archive }: LedgerDeps, query: AuditQuery): Promise<{ 
   return { data, hasMore: false }
 }
 
-/** A job's id begins with the time when it was made (RFC 9562, version 7), which spares reading what is older. */
+/** A job's id says when it was made, which spares reading what is older. */
 function rangeOf({ from, to, job }: AuditQuery): TimeRange {
   if (job === undefined || from !== undefined) return parseRange({ from, to }, dayMs)
   if (!isJobId(job)) {
     throw new BrokerError('invalid_request', 'Invalid query parameter job: expected a job id.', { param: 'job' })
   }
-  const madeMs = Number.parseInt(job.slice('job_'.length, 'job_'.length + 12), 16)
-  return parseRange({ from: new Date(madeMs - dayMs).toISOString(), to }, dayMs)
+  return parseRange({ from: new Date(jobMadeAtMs(job) - dayMs).toISOString(), to }, dayMs)
 }

@@ -9,9 +9,10 @@ import { type AdminLaneDeps, registerAdminLaneRoutes } from './admin-lanes.ts'
 import { registerAdminLedgerRoutes } from './admin-ledger.ts'
 import { type AdminNodeDeps, registerAdminNodeRoutes } from './admin-nodes.ts'
 import { registerAdminRouteRoutes } from './admin-route.ts'
+import { type AdminTenantDeps, registerAdminTenantRoutes } from './admin-tenants.ts'
 import { registerAdminUsageRoutes } from './admin-usage.ts'
 
-export interface AdminDeps extends AdminNodeDeps, AdminLaneDeps {
+export interface AdminDeps extends AdminNodeDeps, AdminLaneDeps, AdminTenantDeps {
   /** Null where none is configured: then there is no admin API. */
   readonly adminKey: AdminKey | null
   readonly usage: UsageReader
@@ -36,4 +37,5 @@ export function registerAdminRoutes(app: FastifyInstance, deps: AdminDeps): void
   registerAdminRouteRoutes(app, deps)
   registerAdminNodeRoutes(app, deps)
   registerAdminLaneRoutes(app, deps)
+  registerAdminTenantRoutes(app, deps)
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { BrokerError } from '../../core/errors.ts'
 import { isJobId } from '../../core/job.ts'
 import { cancelJob } from '../../pipeline/cancel-job.ts'
+import { deleteJob } from '../../pipeline/delete-job.ts'
 import type { HttpDeps } from '../deps.ts'
 import { streamJobEvents } from '../job-events-stream.ts'
 import { requireJob, showJob, waitForEnd } from '../job-reading.ts'
@@ -23,10 +24,12 @@ import {
 } from '../schemas.ts'
 
 const params = z.object({ id: z.string() })
+const deletedJob = z.object({ id: z.string(), object: z.literal('job'), deleted: z.literal(true) })
 const failures = { 400: errorBody, 401: errorBody, 404: errorBody, 429: errorBody, 503: errorBody }
 
 export function registerJobRoutes(app: FastifyInstance, deps: HttpDeps): void {
   registerWriting(app, deps)
+  registerDeleting(app, deps)
   registerReading(app, deps)
 }
 
@@ -56,6 +59,24 @@ function registerWriting(app: FastifyInstance, deps: HttpDeps): void {
       await cancelJob(id, deps.accept)
       const job = await requireJob(id, request.tenant, deps)
       return sendJson(reply, await showJob(job, deps))
+    },
+  )
+}
+
+function registerDeleting(app: FastifyInstance, deps: HttpDeps): void {
+  app.withTypeProvider<ZodTypeProvider>().delete(
+    '/v1/jobs/:id',
+    {
+      schema: {
+        summary: 'Deletes a job with all that was said in it; one that is at work is cancelled first',
+        params,
+        response: { 200: deletedJob, ...failures },
+      },
+    },
+    async (request) => {
+      const job = await requireJob(request.params.id, request.tenant, deps)
+      await deleteJob(job, request.tenant.keyId, deps.deleting)
+      return { id: job.id, object: 'job' as const, deleted: true as const }
     },
   )
 }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { BrokerError } from '../../core/errors.ts'
 import { listInputItems } from '../../core/responses/input-items.ts'
 import { cancelJob } from '../../pipeline/cancel-job.ts'
-import { deleteResponse } from '../../pipeline/delete-response.ts'
+import { deleteJob } from '../../pipeline/delete-job.ts'
 import type { HttpDeps } from '../deps.ts'
 import { createResponse, requireResponse, sendResponse, streamAgain, waitForResponse } from '../response-call.ts'
 import {
@@ -98,7 +98,7 @@ function registerReading(app: FastifyInstance, deps: HttpDeps): void {
     },
     async ({ params, tenant }) => {
       const { job } = await requireResponse(params.response_id, tenant, deps)
-      await deleteResponse(job, { ...deps, catalogue: deps.accept.catalogue })
+      await deleteJob(job, tenant.keyId, deps.deleting)
       return { id: params.response_id, object: 'response', deleted: true }
     },
   )
