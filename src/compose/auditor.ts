@@ -7,6 +7,11 @@ import { connect, createStore, disconnect, type RunningRole, type Runtime, requi
 
 /** Auditing is computing: more at once than this only takes turns on one core. */
 const concurrency = 64
+/**
+ * A chat that comes has to wait for all that are begun: so few lines of batches are, and more would make no batch faster.
+ * Where another server is asked, an audit waits most of its time.
+ */
+const batchConcurrency = { computing: 2, asking: 16 } as const
 
 export interface AuditorOptions {
   /** How long a job waits before a detector that failed is asked for the second time; doubles from then on. */
@@ -27,6 +32,9 @@ export async function startAuditor(runtime: Runtime, options: AuditorOptions = {
     blocking: connect(runtime, 'blocking'),
     queues: intakeQueues(),
     concurrency,
+    batchConcurrency: config.auditor.detectors.every((detector) => detector === 'builtin')
+      ? batchConcurrency.computing
+      : batchConcurrency.asking,
     lookAhead: 0,
     leaseMs: config.leases.duration,
     handle: (entry) => auditJob(entry, deps),

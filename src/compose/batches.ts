@@ -7,6 +7,7 @@ import { createLineReader } from '../http/batch-lines.ts'
 import type { BatchRouteDeps } from '../http/routes/batches.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import type { BatchDeps } from '../pipeline/batch-deps.ts'
+import type { FileDeps } from '../pipeline/read-file.ts'
 import { expireFiles, removeOrphans } from '../pipeline/remove-file.ts'
 import { BatchRunner } from '../pipeline/run-batches.ts'
 import { RedisBatches } from '../store/redis-batches.ts'
@@ -15,7 +16,6 @@ import { RedisResponseStore } from '../store/redis-response-store.ts'
 import { createSealer } from '../store/sealing.ts'
 import { rateLimitsOf } from './budgets.ts'
 import { tenantOf } from './dead-letters.ts'
-import { openFiles } from './files.ts'
 import { createJudging } from './judging.ts'
 import { type Runtime, requireVaultKey } from './runtime.ts'
 
@@ -28,9 +28,13 @@ const orphansEveryMs = 600_000
 const lineOverhead = 4_096
 
 /** What the API needs for files and batches. */
-export function createBatchRoutes(runtime: Runtime, redis: Redis): BatchRouteDeps {
+export function createBatchRoutes(
+  runtime: Runtime,
+  { redis, files, ...reading }: { redis: Redis; files: FileDeps } & Pick<BatchRouteDeps, 'store' | 'places'>,
+): BatchRouteDeps {
   return {
-    ...openFiles(runtime, redis),
+    ...files,
+    ...reading,
     batches: new RedisBatches(redis),
     fileRetentionMs: runtime.config.retention.files,
     now: Date.now,
@@ -48,10 +52,10 @@ export interface RunningBatches {
 
 export function startBatches(
   runtime: Runtime,
-  from: { redis: Redis; store: JobStore; queues: Queues },
+  from: { redis: Redis; store: JobStore; queues: Queues; files: FileDeps },
 ): RunningBatches {
   const { config, log, node } = runtime
-  const { redis, store, queues } = from
+  const { redis, store, queues, files } = from
   const judging = createJudging(runtime, redis)
   const open = { jobs: 0 }
   const counting = setInterval(() => {
@@ -63,7 +67,6 @@ export function startBatches(
       () => {},
     )
   }, openJobsRefreshMs)
-  const files = openFiles(runtime, redis)
   const deps: BatchDeps = {
     ...files,
     store,

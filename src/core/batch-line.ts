@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { BatchError, BatchId } from './batch.ts'
 import { type ErrorCode, errorRow } from './errors.ts'
 import type { JobId } from './job.ts'
@@ -65,4 +66,10 @@ function refusal({ code, message }: { code: ErrorCode; message: string }): { sta
 export function customIdOf(text: Buffer): string {
   const { custom_id: customId } = JSON.parse(text.toString('utf8').replace(/^\uFEFF/, '')) as { custom_id?: unknown }
   return typeof customId === 'string' ? customId : ''
+}
+
+/** Stands in for the name of a line where all names are kept: there may be 50,000 of any length. */
+export function hashCustomId(customId: string): string {
+  // As JSON, because every half of a surrogate pair alone would be the same byte sequence.
+  return createHash('sha256').update(JSON.stringify(customId)).digest('base64')
 }

@@ -13,6 +13,7 @@
 import { v7 as uuid } from 'uuid'
 import type { FileId } from './file.ts'
 import type { JobId } from './job.ts'
+import type { Throughput } from './queue-place.ts'
 import { takeRandomBytes } from './random-bytes.ts'
 import { type Endpoint, endpoints, type Sensitivity } from './vocabulary.ts'
 
@@ -115,6 +116,8 @@ export interface BatchRecord {
   readonly errors: readonly BatchError[]
   readonly counts: { readonly total: number; readonly completed: number; readonly failed: number }
   readonly usage: BatchUsage
+  /** How fast its lines came to their outcomes lately, whatever kept them. */
+  readonly pace: Throughput
   /** Where all lines ask for the same one. */
   readonly model: string | null
   readonly cursor: BatchCursor

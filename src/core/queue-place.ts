@@ -28,15 +28,15 @@ const forgottenMs = 15 * 60_000
 
 export const noThroughput: Throughput = { atMs: 0, jobs: 0, busyMs: 0 }
 
-/** Adds a call that ended at `atMs` after `ms`; one that completed took a job off the lane. */
-export function addCall(before: Throughput, call: { atMs: number; ms: number; isCompleted: boolean }): Throughput {
-  const { atMs, ms, isCompleted } = call
+/** Adds work that ended at `atMs` after `ms`, and took so many jobs off. */
+export function addWork(before: Throughput, work: { atMs: number; ms: number; jobs: number }): Throughput {
+  const { atMs, ms, jobs } = work
   const share = 0.5 ** (Math.max(0, atMs - before.atMs) / halfLifeMs)
-  // Calls that ran at the same time share their time.
+  // What ran at the same time shares its time.
   const newMs = Math.max(0, atMs - Math.max(before.atMs, atMs - ms))
   return {
     atMs: Math.max(before.atMs, atMs),
-    jobs: before.jobs * share + (isCompleted ? 1 : 0),
+    jobs: before.jobs * share + jobs,
     busyMs: before.busyMs * share + newMs,
   }
 }

@@ -13,42 +13,78 @@ export interface TextLine {
 
 const lineFeed = 0x0a
 
+/** How lines are cut: how long one may be, and where the content begins in the whole text. */
+interface LineOptions {
+  readonly maxBytes: number
+  readonly from?: { readonly offset: number; readonly line: number }
+}
+
 /**
  * Cuts content into lines, with no more than one line in memory, and no more of it than is allowed. `from` says where
  * the content begins in the whole text. A last line needs no end; an empty one is none.
  */
-export async function* splitLines(
+export async function* splitLines(content: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<TextLine> {
+  for await (const lines of splitPieces(content, options)) yield* lines
+}
+
+/**
+ * The same for whoever must not wait for more: the lines that each piece of the content has made whole, as soon as it is
+ * there. Content that breaks off throws before its last line.
+ */
+export async function* splitPieces(
   content: AsyncIterable<Buffer>,
-  options: { maxBytes: number; from?: { offset: number; line: number } },
-): AsyncGenerator<TextLine> {
-  const { maxBytes, from = { offset: 0, line: 0 } } = options
-  let { offset, line: number } = from
-  let pieces: Buffer[] = []
-  let length = 0
-  const take = (piece: Buffer) => {
-    length += piece.length
-    if (length <= maxBytes) pieces.push(piece)
-    else pieces = []
-  }
-  const finish = (endBytes: number): TextLine => {
-    const bytes = length > maxBytes ? null : joined(pieces)
-    number += 1
-    const line = { number, offset, length, next: offset + length + endBytes, bytes }
-    offset = line.next
-    pieces = []
-    length = 0
-    return line
-  }
-  for await (const chunk of content) {
+  options: LineOptions,
+): AsyncGenerator<readonly TextLine[]> {
+  const open = new OpenLine(options)
+  for await (const piece of content) {
+    const lines: TextLine[] = []
     let start = 0
-    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
-      take(chunk.subarray(start, end))
-      yield finish(1)
+    for (let end = piece.indexOf(lineFeed); end >= 0; end = piece.indexOf(lineFeed, start)) {
+      open.add(piece.subarray(start, end))
+      lines.push(open.close(1))
       start = end + 1
     }
-    if (start < chunk.length) take(chunk.subarray(start))
+    open.add(piece.subarray(start))
+    if (lines.length > 0) yield lines
   }
-  if (length > 0) yield finish(0)
+  if (!open.isEmpty) yield [open.close(0)]
+}
+
+/** A line whose end has not come yet. */
+class OpenLine {
+  readonly #maxBytes: number
+  #number: number
+  #offset: number
+  #pieces: Buffer[] = []
+  #length = 0
+
+  constructor({ maxBytes, from = { offset: 0, line: 0 } }: LineOptions) {
+    this.#maxBytes = maxBytes
+    this.#number = from.line
+    this.#offset = from.offset
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
+  add(piece: Buffer): void {
+    this.#length += piece.length
+    // What is too long is refused whatever is in it.
+    if (this.#length > this.#maxBytes) this.#pieces = []
+    else if (piece.length > 0) this.#pieces.push(piece)
+  }
+
+  /** The line, whose end took so many bytes. The next one begins. */
+  close(endBytes: number): TextLine {
+    const [offset, length] = [this.#offset, this.#length]
+    const bytes = length > this.#maxBytes ? null : joined(this.#pieces)
+    this.#number += 1
+    this.#offset += length + endBytes
+    this.#pieces = []
+    this.#length = 0
+    return { number: this.#number, offset, length, next: this.#offset, bytes }
+  }
 }
 
 /** Whether nothing but white space is in it. */

@@ -29,7 +29,7 @@ export const fileObject = z
     object: z.literal('file'),
     bytes: z.number(),
     created_at: z.number().describe('Unix seconds.'),
-    expires_at: z.number().nullable().describe('Null while a batch writes it.'),
+    expires_at: z.number().optional().describe('Absent while a batch writes it.'),
     filename: z.string(),
     purpose: z.enum(['batch', 'batch_output']),
     status: z.literal('processed'),
@@ -106,6 +106,18 @@ export const batchObject = z
     usage: z.looseObject({}),
     metadata: z.record(z.string(), z.string()).nullable(),
     retry_of: z.string().nullable().describe('The batch whose failed lines this one runs again.'),
+    sluice: z
+      .object({
+        running: z.number().nullable().describe('Lines whose call is under way; null in lists.'),
+        waiting: z.number().nullable().describe('Lines that neither run nor are counted yet; null in lists.'),
+        position: z
+          .number()
+          .nullable()
+          .describe('Of its next line, among all jobs that wait for the same: 1 is next; null in lists.'),
+        eta_seconds: z.number().nullable().describe('Until the last line has its outcome; null where it is not known.'),
+      })
+      .nullable()
+      .describe('Null when it has ended.'),
   })
   .meta({ id: 'Batch' })
 

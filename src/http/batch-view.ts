@@ -1,4 +1,5 @@
 import type { BatchRecord } from '../core/batch.ts'
+import type { BatchPlace } from '../core/batch-place.ts'
 import type { StoredFile } from '../core/file.ts'
 
 /** The file object of OpenAI's API. */
@@ -8,15 +9,18 @@ export function fileView(file: StoredFile) {
     object: 'file' as const,
     bytes: file.bytes,
     created_at: toSeconds(file.createdAtMs),
-    expires_at: secondsOrNull(file.expiresAtMs),
+    ...(file.expiresAtMs !== null && { expires_at: toSeconds(file.expiresAtMs) }),
     filename: file.filename,
     purpose: file.purpose,
     status: 'processed' as const,
   }
 }
 
-/** The batch object of OpenAI's API. */
-export function batchView({ id, spec, status, errors, counts, usage, times, ...batch }: BatchRecord) {
+/** The batch object of OpenAI's API, and how far it is. */
+export function batchView(
+  { id, spec, status, errors, counts, usage, times, ...batch }: BatchRecord,
+  place: BatchPlace | null,
+) {
   return {
     id,
     object: 'batch' as const,
@@ -47,6 +51,12 @@ export function batchView({ id, spec, status, errors, counts, usage, times, ...b
     },
     metadata: spec.metadata && { ...spec.metadata },
     retry_of: spec.retryOf ?? null,
+    sluice: place && {
+      running: place.running,
+      waiting: place.waiting,
+      position: place.position,
+      eta_seconds: place.etaSeconds,
+    },
   }
 }
 

@@ -4,6 +4,7 @@ import { BrokerError, errorRow } from '../core/errors.ts'
 import type { JobId, JobRecord } from '../core/job.ts'
 import { isTerminal } from '../core/job-state.ts'
 import type { TokenUsage } from '../core/provider.ts'
+import { addWork } from '../core/queue-place.ts'
 import type { KeptRequest } from '../core/responses/request.ts'
 import { appendTo, OutcomeFile } from './append-outcomes.ts'
 import type { BatchDeps } from './batch-deps.ts'
@@ -50,7 +51,10 @@ export async function collectBatch(
       const { jobs, completed, failed, usage } = tally
       if (jobs.length === 0) return false
       const { tenant } = batch.spec
-      return deps.batches.commit(batch.id, { tenant, jobs, completed, failed, usage, output, errors })
+      // All the time since the outcomes before these: whatever kept the lines will keep those that follow.
+      const work = { atMs: deps.accept.now(), ms: Number.POSITIVE_INFINITY, jobs: jobs.length }
+      const pace = addWork(batch.pace, work)
+      return deps.batches.commit(batch.id, { tenant, jobs, completed, failed, usage, pace, output, errors })
     },
   })
   const lost = lines.length - tally.jobs.length

@@ -13,10 +13,12 @@ export interface RehomeDeps {
   readonly parkedAt: (deployment: string, offset: number, limit: number) => Promise<readonly JobId[]>
   /** In the order of the ids; null for a job that has ended. */
   readonly placesOf: (ids: readonly JobId[]) => Promise<readonly (JobPlace | null)[]>
-  readonly store: Pick<JobStore, 'moveOn'>
+  readonly store: Pick<JobStore, 'moveOn' | 'end'>
   readonly queues: LaneQueues
   /** The deployments of each pool. */
   readonly pools: ReadonlyMap<string, readonly string[]>
+  /** Pools that are not in the configuration any more. */
+  readonly removed?: readonly string[]
   /** How long a pool must have been without a live node: two leases. */
   readonly graceMs: number
   readonly log: Logger
@@ -31,6 +33,9 @@ type LivePools = ReadonlyMap<string, readonly NodeReport[]>
  * Finds new homes for jobs of pools that have lost their last node: those that another pool may serve go there, the
  * others stay until their deadline, and so do those whose model says `on_outage: wait`. A node that comes back in the
  * middle finds its entries gone, or superseded; a job that it has just begun is left to it.
+ *
+ * To a pool that was taken out of the configuration no node comes back. Its jobs go to any other deployment that may serve
+ * them and is configured, there to wait if need be; those without one fail.
  */
 export class Rehoming {
   readonly #deps: RehomeDeps
@@ -48,16 +53,18 @@ export class Rehoming {
     const reports = (await registry.list()).filter(({ isDraining }) => !isDraining)
     const live: LivePools = Map.groupBy(reports, ({ pool }) => pool)
     let moved = 0
-    for (const [pool, deployments] of pools) {
+    const removed = new Map((this.#deps.removed ?? []).map((pool) => [pool, []]))
+    for (const [pool, deployments] of [...pools, ...removed]) {
       if (live.has(pool)) {
         this.#lostSince.delete(pool)
         continue
       }
       const sinceMs = this.#lostSince.get(pool) ?? nowMs
       this.#lostSince.set(pool, sinceMs)
-      if (nowMs - sinceMs < graceMs || live.size === 0) continue
+      if (nowMs - sinceMs < graceMs || (live.size === 0 && !removed.has(pool))) continue
       const found = await this.#rehome(pool, deployments, live)
-      if (found > 0) log.warn({ pool, jobs: found }, 'jobs of a pool without a live node were moved to others')
+      if (found > 0)
+        log.warn({ pool, jobs: found }, 'jobs of a pool without a live node were moved to others, or ended')
       moved += found
     }
     return moved
@@ -112,14 +119,34 @@ export class Rehoming {
   }
 
   async #move(id: JobId, place: JobPlace, entry: IdleEntry | null, live: LivePools): Promise<boolean> {
-    const candidate = nextHome(place, live)
+    const isRemoved = !this.#deps.pools.has(place.lane.pool)
+    const candidate = isRemoved ? this.#anyHome(place, live) : nextHome(place, live)
     const target = candidate === null ? undefined : place.plan.candidates[candidate]
-    if (candidate === null || !target) return false
+    if (candidate === null || !target) return isRemoved && this.#fail(id, place)
     const lane = { ...place.lane, pool: target.pool }
     const next = { fromHop: place.hop, candidate, lane, readyAtMs: 0, ifWaiting: entry?.wasTaken !== true }
     if (!(await this.#deps.store.moveOn(id, next))) return false
     await this.#handOver(id, { lane, plan: place.plan, candidate }, place.hop + 1)
     return true
+  }
+
+  /** A served one, else one that is only configured. */
+  #anyHome({ plan, candidate, attempts }: JobPlace, live: LivePools): number | null {
+    const configured = eligibleCandidates(plan, attempts).filter((index) => {
+      const { pool = '', deployment = '' } = plan.candidates[index] ?? {}
+      return index !== candidate && this.#deps.pools.get(pool)?.includes(deployment)
+    })
+    const served = configured.find((index) => {
+      const home = plan.candidates[index]
+      return home !== undefined && isServed(home, live)
+    })
+    return served ?? configured[0] ?? null
+  }
+
+  #fail(id: JobId, { lane, plan, attempts }: JobPlace): Promise<boolean> {
+    const message = `The pool ${lane.pool} is no longer configured, and no other deployment may serve the job.`
+    const pools = [...new Set(plan.candidates.map(({ pool }) => pool))]
+    return this.#deps.store.end(id, 'fail', { error: { code: 'unprocessable_job', message }, attempts, pools })
   }
 
   #handOver(id: JobId, to: Pick<JobPlace, 'lane' | 'plan' | 'candidate'>, hop: number): Promise<void> {

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import { type BatchRecord, isBatchEnd, parseCompletionWindow } from '../core/batch.ts'
-import { customIdOf } from '../core/batch-line.ts'
+import { customIdOf, hashCustomId } from '../core/batch-line.ts'
 import { BlobMissingError } from '../core/blob-store.ts'
 import { BrokerError } from '../core/errors.ts'
 import type { FileId } from '../core/file.ts'
@@ -46,12 +45,12 @@ export async function retryBatch(
   return createBatch(wish, { tenant, idempotencyKey }, deps)
 }
 
-/** The names of the lines of an error file, as hashes: there may be 50,000 of any length. */
+/** The names of the lines of an error file, as hashes. */
 async function namesIn(file: FileId, deps: CreateBatchDeps): Promise<ReadonlySet<string>> {
   if ((await deps.files.read(file)) === null) throw refusal('Its error file is no longer kept.')
   const names = new Set<string>()
   for await (const { bytes } of splitLines(readFileContent(file, deps), { maxBytes: anyLength })) {
-    if (bytes) names.add(hashOf(customIdOf(bytes)))
+    if (bytes) names.add(hashCustomId(customIdOf(bytes)))
   }
   return names
 }
@@ -59,14 +58,10 @@ async function namesIn(file: FileId, deps: CreateBatchDeps): Promise<ReadonlySet
 async function* failedLines(input: FileId, names: ReadonlySet<string>, deps: CreateBatchDeps): AsyncGenerator<Buffer> {
   if ((await deps.files.read(input)) === null) throw refusal('Its input file is no longer kept.')
   for await (const line of splitLines(readFileContent(input, deps), { maxBytes: anyLength })) {
-    if (isBlank(line) || line.bytes === null || !names.has(hashOf(customIdOf(line.bytes)))) continue
+    if (isBlank(line) || line.bytes === null || !names.has(hashCustomId(customIdOf(line.bytes)))) continue
     yield line.bytes
     yield lineEnd
   }
-}
-
-function hashOf(name: string): string {
-  return createHash('sha256').update(name).digest('base64')
 }
 
 function refusal(message: string): BrokerError {

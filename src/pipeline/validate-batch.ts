@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BatchError, type BatchSpec, maxBatchErrors, maxBatchLines } from '../core/batch.ts'
-import type { BatchRequest, LineReader, ReadLine } from '../core/batch-line.ts'
+import { type BatchRequest, hashCustomId, type LineReader, type ReadLine } from '../core/batch-line.ts'
 import { isBlank, splitLines, type TextLine } from '../core/text-lines.ts'
 import { type FileDeps, readFileContent } from './read-file.ts'
 
@@ -51,7 +50,7 @@ class Findings {
   total = 0
   readonly #read: LineReader
   readonly #problems: Problems
-  /** The line where a name came first, by the name's hash: names may be long, and there are 50,000. */
+  /** The line where a name came first, by the name's hash. */
   readonly #names = new Map<string, number>()
   readonly #models = new Set<string>()
 
@@ -71,7 +70,7 @@ class Findings {
 
   #note({ customId, model }: BatchRequest, line: number): void {
     if (this.#models.size < 2) this.#models.add(model)
-    const name = createHash('sha256').update(customId).digest('base64')
+    const name = hashCustomId(customId)
     const first = this.#names.get(name)
     if (first === undefined) {
       this.#names.set(name, line)

@@ -1,18 +1,15 @@
+import type { ConsumeOptions } from '../core/consumer.ts'
 import type { Priority } from '../core/vocabulary.ts'
 
 /** What can't start at a worker is left to those with a free slot for so long, before it is taken ahead. */
 export const aheadAfterMs = 50
 
-export interface HandSize {
-  /** Entries that are worked on at once. */
-  readonly concurrency: number
-  /** Entries that may be held beyond that. */
-  readonly lookAhead: number
-}
+export type HandSize = Pick<ConsumeOptions, 'concurrency' | 'batchConcurrency' | 'lookAhead'>
 
 /** Batch work never takes the last slot of several: an interactive job must not wait for a long batch job to end. */
-export function slotLimit({ concurrency }: HandSize, priority: Priority): number {
-  return priority === 'batch' && concurrency > 1 ? concurrency - 1 : concurrency
+export function slotLimit({ concurrency, batchConcurrency = concurrency }: HandSize, priority: Priority): number {
+  if (priority !== 'batch') return concurrency
+  return Math.min(batchConcurrency, concurrency > 1 ? concurrency - 1 : concurrency)
 }
 
 /**

@@ -3,6 +3,7 @@ import type { QueueEntry } from '../core/ports.ts'
 import { priorities } from '../core/vocabulary.ts'
 import type { EntryData } from './bullmq-queues.ts'
 import type { QueueName } from './lane-names.ts'
+import { readEntry } from './manual-worker.ts'
 
 export interface ServedQueue extends QueueName {
   readonly worker: Worker<EntryData>
@@ -48,16 +49,7 @@ export class HeldEntries {
 
   /** A delivery that is ours from now on. */
   describe(job: Job<EntryData>, queue: ServedQueue): Omit<Held, 'token' | 'hasBegun'> {
-    const { data } = job
-    const entry = {
-      id: data.job,
-      hop: data.hop,
-      deployment: data.deployment ?? '',
-      queue: queue.name,
-      waitedMs: Math.max(0, Date.now() - data.readyAtMs),
-      traceparent: data.traceparent,
-    }
-    return { job, entry, queue, abort: new AbortController(), isOurs: true }
+    return { job, entry: readEntry(job, queue.name), queue, abort: new AbortController(), isOurs: true }
   }
 
   add(held: Held): void {

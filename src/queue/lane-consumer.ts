@@ -1,30 +1,20 @@
 import type { Job } from 'bullmq'
-import type { Redis } from 'ioredis'
 import type { ConsumeOptions, EntryConsumer } from '../core/consumer.ts'
-import type { Logger } from '../core/telemetry.ts'
 import type { Priority } from '../core/vocabulary.ts'
-import { queuePrefix } from '../store/keys.ts'
 import type { EntryData } from './bullmq-queues.ts'
 import { aheadAfterMs, handLimit, isYoung, slotLimit } from './hand-limits.ts'
-import { type Held, HeldEntries, rankOf, type ServedQueue } from './held-entries.ts'
+import { type Held, HeldEntries, rankOf } from './held-entries.ts'
 import type { QueueName } from './lane-names.ts'
-import { completeEntry, createManualWorker, type Look, takeEntry } from './manual-worker.ts'
+import { completeEntry, type Look, takeEntry } from './manual-worker.ts'
+import { createMarkedQueue, type MarkedQueue, type MarkerOptions, Markers } from './markers.ts'
 import { pause, within } from './waits.ts'
 
-export interface LaneConsumerOptions extends ConsumeOptions {
-  /** For every command but the blocking one. */
-  readonly redis: Redis
-  /** Used for nothing but the wait for work: a blocking command would hold up all others. */
-  readonly blocking: Redis
+export interface LaneConsumerOptions extends ConsumeOptions, MarkerOptions {
   /** In order of preference. */
   readonly queues: readonly QueueName[]
-  /** How long this process may be silent before its entries are handed to another, in milliseconds. */
-  readonly leaseMs: number
-  readonly log: Logger
 }
 
-interface ConsumedQueue extends ServedQueue {
-  readonly marker: string
+interface ConsumedQueue extends MarkedQueue {
   /** The last look found an entry beside those in hand, so there may well be another. */
   isBusy: boolean
   /** How often a look into this queue was sent. */
@@ -33,15 +23,10 @@ interface ConsumedQueue extends ServedQueue {
   looking: number
   /** Whether the look that was sent last finds an entry. */
   lastLook: Promise<boolean>
-  /** When its next delayed entry is due. */
-  alarm: { readonly atMs: number; readonly timer: NodeJS.Timeout } | null
   /** Runs while it is due and what is in it may soon be taken ahead. */
   aheadTimer: NodeJS.Timeout | null
 }
 
-const blockSeconds = 2
-/** While some queues are not listened to because they have no slot: a slot may become free at any moment. */
-const shortBlockSeconds = 0.1
 const sweepMs = 5_000
 /** How long a queue that is being served is left to its own entries before somebody else looks into it. */
 const lookLaterMs = 2
@@ -54,14 +39,12 @@ const farewellMs = 1_000
  * Serves many BullMQ queues over one pair of connections, with one limit on concurrency and a strict order between
  * them. BullMQ's own worker would need two connections a queue and knows no order across queues.
  *
- * BullMQ keeps a *marker* beside each queue that may have work. One `BZPOPMIN` over all markers, in order of
- * preference, says where to look; every look that finds an entry sets the marker again, so the loop goes on until the
- * queue is dry. An entry that is done brings the next one of its queue with it, unless a queue that goes before has
- * said that it has work. The last look, which finds nothing, tells when the next delayed entry is due.
+ * Where to look is told by BullMQ's markers (`markers.ts`), and every look that finds an entry sets the marker again, so
+ * the loop goes on until the queue is dry. An entry that is done brings the next one of its queue with it, unless a queue
+ * that goes before has said that it has work.
  *
- * Who pops a marker is the only one who knows. A queue that has no slot here gets its marker back, so that a process
- * with a slot finds it, and is remembered as *due*; a process that stops sets all markers again; and for a process that
- * died in between there is the sweep.
+ * A queue that has no slot here gets its marker back, so that a process with a slot finds it, and is remembered as *due*;
+ * a process that stops sets all markers again; and for a process that died in between there is the sweep.
  *
  * With `lookAhead` it takes entries beyond its slots, so that the handler can choose which one starts. It does so only
  * with what nobody else has started a moment later, and gives it back to whoever asks (`share`).
@@ -70,6 +53,7 @@ export class LaneConsumer implements EntryConsumer {
   readonly #options: LaneConsumerOptions
   readonly #queues: readonly ConsumedQueue[]
   readonly #name = `${process.pid}-${Math.random().toString(36).slice(2)}`
+  readonly #markers: Markers<ConsumedQueue>
   readonly #held: HeldEntries
   /** Said that they have work when there was no slot for it: the next free slots are theirs. */
   readonly #due = new Set<ConsumedQueue>()
@@ -88,21 +72,18 @@ export class LaneConsumer implements EntryConsumer {
     this.#options = options
     this.#held = new HeldEntries(options.leaseMs)
     this.#queues = options.queues.map((queue) => ({
-      ...queue,
-      marker: `${queuePrefix}:${queue.name}:marker`,
+      ...createMarkedQueue(queue, options),
       isBusy: false,
       looks: 0,
       looking: 0,
       lastLook: Promise.resolve(false),
-      alarm: null,
       aheadTimer: null,
-      worker: createManualWorker(queue.name, options),
     }))
+    this.#markers = new Markers(options, this.#queues, (queue) => this.#background(this.#consider(queue)))
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.#queues.map(({ worker }) => worker.waitUntilReady()))
-    await Promise.all(this.#queues.map(({ worker }) => worker.startStalledCheckTimer()))
+    await this.#markers.start()
     this.#intervals = [
       setInterval(() => this.#background(this.#held.renew()), this.#options.leaseMs / 3),
       setInterval(() => this.#background(this.#sweep()), sweepMs),
@@ -128,7 +109,7 @@ export class LaneConsumer implements EntryConsumer {
     if (this.#paused) return
     this.#paused = true
     await this.#held.handBack(this.#held.ahead, 'the node takes nothing')
-    await Promise.all(this.#queues.map((queue) => this.#setMarker(queue)))
+    await Promise.all(this.#queues.map((queue) => this.#markers.set(queue)))
   }
 
   resume(): void {
@@ -153,17 +134,14 @@ export class LaneConsumer implements EntryConsumer {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#wake?.()
-    for (const { alarm } of this.#queues) clearTimeout(alarm?.timer)
+    this.#markers.stop()
     await within(farewellMs, this.#held.handBack(this.#held.ahead, 'worker is shutting down'))
     await this.#untilIdle(graceMs)
     await within(farewellMs, this.#held.handBackAll('worker is shutting down'))
     await this.#untilIdle(farewellMs)
     for (const interval of this.#intervals) clearInterval(interval)
-    this.#options.blocking.disconnect()
-    // A read that was on its way when Redis went is never answered, not even by the end of its connection.
-    if (this.#loop) await within(farewellMs, this.#loop)
-    await within(farewellMs, Promise.allSettled(this.#queues.map((queue) => this.#setMarker(queue))))
-    await within(farewellMs, Promise.allSettled(this.#queues.map(({ worker }) => worker.close(true))))
+    await this.#markers.leave(this.#loop)
+    await this.#markers.close()
   }
 
   /**
@@ -197,11 +175,9 @@ export class LaneConsumer implements EntryConsumer {
         this.#wake = null
         continue
       }
-      const marked = await this.#waitForMarker(listened)
-      if (!marked || this.#stopping) continue
-      const { queue, readyAtMs } = marked
-      if (readyAtMs > Date.now()) this.#setAlarm(queue, readyAtMs)
-      else if (this.#servesItself(queue)) await this.#lookLater(queue)
+      const queue = await this.#markers.next(listened)
+      if (!queue || this.#stopping) continue
+      if (this.#servesItself(queue)) await this.#lookLater(queue)
       else this.#background(this.#consider(queue))
     }
   }
@@ -231,24 +207,6 @@ export class LaneConsumer implements EntryConsumer {
     return used < handLimit(this.#options, priority)
   }
 
-  async #waitForMarker(queues: readonly ConsumedQueue[]): Promise<{ queue: ConsumedQueue; readyAtMs: number } | null> {
-    try {
-      const popped = await this.#options.blocking.bzpopmin(
-        queues.map(({ marker }) => marker),
-        queues.length === this.#queues.length ? blockSeconds : shortBlockSeconds,
-      )
-      if (popped === null) return null
-      const queue = queues.find(({ marker }) => marker === popped[0])
-      return queue ? { queue, readyAtMs: Number(popped[2]) } : null
-    } catch (error) {
-      if (this.#stopping) return null
-      // Redis is away, or refuses the command; a loop without a pause would burn a core.
-      this.#options.log.debug({ err: error }, 'waiting for work failed')
-      await pause(250)
-      return null
-    }
-  }
-
   /**
    * Every look that finds an entry leaves the marker set, so one marker more follows each entry and mostly leads
    * nowhere. Where an entry is about to bring the next one with it, that look can wait; where looks find work, it can't.
@@ -272,7 +230,7 @@ export class LaneConsumer implements EntryConsumer {
     if (this.#hasSlot(queue.priority)) return this.#fetch(queue)
     this.#due.add(queue)
     this.#lookAheadLater(queue)
-    await this.#setMarker(queue)
+    await this.#markers.set(queue)
   }
 
   #lookAheadLater(queue: ConsumedQueue): void {
@@ -283,20 +241,6 @@ export class LaneConsumer implements EntryConsumer {
       this.#due.delete(queue)
       this.#background(this.#fetch(queue))
     }, aheadAfterMs)
-  }
-
-  async #setMarker(queue: ConsumedQueue): Promise<void> {
-    await this.#options.redis.zadd(queue.marker, 0, '0')
-  }
-
-  #setAlarm(queue: ConsumedQueue, atMs: number): void {
-    if (this.#stopping || (queue.alarm && queue.alarm.atMs <= atMs)) return
-    clearTimeout(queue.alarm?.timer)
-    const ring = () => {
-      queue.alarm = null
-      this.#background(this.#consider(queue))
-    }
-    queue.alarm = { atMs, timer: setTimeout(ring, Math.max(0, atMs - Date.now())) }
   }
 
   async #fetch(queue: ConsumedQueue, whose: 'own' | 'any' = 'any'): Promise<void> {
@@ -320,7 +264,7 @@ export class LaneConsumer implements EntryConsumer {
 
   async #follow(queue: ConsumedQueue, look: Look, token: string, whose: 'own' | 'any' = 'any'): Promise<void> {
     queue.isBusy = look.job !== null && this.#held.hasOf(queue)
-    if (look.dueAtMs !== null) this.#setAlarm(queue, look.dueAtMs)
+    if (look.dueAtMs !== null) this.#markers.setAlarm(queue, look.dueAtMs)
     if (look.job === null) return
     const isAhead = whose === 'any' && !this.#hasSlot(queue.priority, this.#used - 1)
     if (this.#isClosed) await look.job.moveToWait(token)

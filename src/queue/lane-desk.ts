@@ -1,29 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { Job, type Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
+import { Job } from 'bullmq'
 import type { Lease, LeaseDesk, LeasedEntry, Room } from '../core/lease-desk.ts'
-import type { Logger } from '../core/telemetry.ts'
 import { queuePrefix } from '../store/keys.ts'
 import type { EntryData } from './bullmq-queues.ts'
 import type { QueueName } from './lane-names.ts'
-import { completeEntry, createManualWorker, takeEntry } from './manual-worker.ts'
+import { completeEntry, readEntry, takeEntry } from './manual-worker.ts'
+import { createMarkedQueue, type MarkedQueue, type MarkerOptions, Markers } from './markers.ts'
 
-export interface LaneDeskOptions {
-  /** For every command but the blocking one. */
-  readonly redis: Redis
-  /** Used for nothing but the wait for work, and only while somebody waits. */
-  readonly blocking: Redis
+export interface LaneDeskOptions extends MarkerOptions {
   /** In order of preference. */
   readonly queues: readonly QueueName[]
-  readonly leaseMs: number
-  readonly log: Logger
-}
-
-interface DeskQueue extends QueueName {
-  readonly worker: Worker<EntryData>
-  readonly marker: string
-  /** When its next delayed entry is due. */
-  alarm: { readonly atMs: number; readonly timer: NodeJS.Timeout } | null
 }
 
 interface Waiter {
@@ -32,24 +18,20 @@ interface Waiter {
   readonly resolve: (taken: readonly LeasedEntry[]) => boolean
 }
 
-const blockSeconds = 2
-/** While nobody waits for some of the queues: somebody who does may come at any moment. */
-const shortBlockSeconds = 0.1
 /** For markers that a process took with it when it died. */
 const sweepMs = 5_000
-const farewellMs = 1_000
 
 /**
  * Hands out the entries of lanes on behalf of nodes that have no Redis. Unlike `LaneConsumer` it keeps nothing: a lease
  * is a lock in Redis and its token, so the process that hands an entry out need not be the one that renews or ends it,
  * and its death costs nobody a lease.
  *
- * Who waits for work is told by BullMQ's markers; what `LaneConsumer` says of them holds here too. A marker that is popped
- * when nobody waits any more goes back.
+ * A marker that is popped when nobody waits any more goes back.
  */
 export class LaneDesk implements LeaseDesk {
   readonly #options: LaneDeskOptions
-  readonly #queues: readonly DeskQueue[]
+  readonly #queues: readonly MarkedQueue[]
+  readonly #markers: Markers<MarkedQueue>
   readonly #waiters = new Set<Waiter>()
   #loop: Promise<void> | null = null
   #sweep: NodeJS.Timeout | undefined
@@ -57,18 +39,13 @@ export class LaneDesk implements LeaseDesk {
 
   constructor(options: LaneDeskOptions) {
     this.#options = options
-    this.#queues = options.queues.map((queue) => ({
-      ...queue,
-      marker: `${queuePrefix}:${queue.name}:marker`,
-      alarm: null,
-      worker: createManualWorker(queue.name, options),
-    }))
+    this.#queues = options.queues.map((queue) => createMarkedQueue(queue, options))
+    this.#markers = new Markers(options, this.#queues, (queue) => this.#background(this.#serve(queue)))
   }
 
   /** From here on entries whose lease has run out are delivered again, whoever held them. */
   async start(): Promise<void> {
-    await Promise.all(this.#queues.map(({ worker }) => worker.waitUntilReady()))
-    await Promise.all(this.#queues.map(({ worker }) => worker.startStalledCheckTimer()))
+    await this.#markers.start()
     this.#sweep = setInterval(() => this.#background(this.#lookForWaiters()), sweepMs)
   }
 
@@ -131,24 +108,21 @@ export class LaneDesk implements LeaseDesk {
     if (this.#stopping) return
     this.#stopping = true
     clearInterval(this.#sweep)
-    for (const { alarm } of this.#queues) clearTimeout(alarm?.timer)
+    this.#markers.stop()
     for (const waiter of [...this.#waiters]) waiter.resolve([])
-    this.#options.blocking.disconnect()
-    await within(farewellMs, this.#loop)
-    // Markers that were popped here may have been those of work that nobody else has heard of.
-    await within(farewellMs, Promise.allSettled(this.#queues.map((queue) => this.#setMarker(queue))))
+    await this.#markers.leave(this.#loop)
   }
 
   async stop(): Promise<void> {
     await this.sendAway()
-    await within(farewellMs, Promise.allSettled(this.#queues.map(({ worker }) => worker.close(true))))
+    await this.#markers.close()
   }
 
-  #queue(name: string): DeskQueue | undefined {
+  #queue(name: string): MarkedQueue | undefined {
     return this.#queues.find((queue) => queue.name === name)
   }
 
-  async #renewIn(queue: DeskQueue | undefined, leases: readonly Lease[]): Promise<readonly Lease[]> {
+  async #renewIn(queue: MarkedQueue | undefined, leases: readonly Lease[]): Promise<readonly Lease[]> {
     if (!queue) return leases
     const ids = leases.map(({ entryId }) => entryId)
     const tokens = leases.map(({ token }) => token)
@@ -156,7 +130,7 @@ export class LaneDesk implements LeaseDesk {
     return leases.filter(({ entryId }) => lost.has(entryId))
   }
 
-  async #end(lease: Lease, work: (queue: DeskQueue) => Promise<void>): Promise<boolean> {
+  async #end(lease: Lease, work: (queue: MarkedQueue) => Promise<void>): Promise<boolean> {
     const queue = this.#queue(lease.queue)
     if (!queue) return false
     try {
@@ -170,7 +144,7 @@ export class LaneDesk implements LeaseDesk {
   }
 
   /** Takes what there is room for, from these queues in their order. */
-  async #fill(queues: readonly DeskQueue[], room: Room): Promise<LeasedEntry[]> {
+  async #fill(queues: readonly MarkedQueue[], room: Room): Promise<LeasedEntry[]> {
     const taken: LeasedEntry[] = []
     let batch = 0
     for (const queue of queues) {
@@ -185,60 +159,32 @@ export class LaneDesk implements LeaseDesk {
     return taken
   }
 
-  async #takeFrom(queue: DeskQueue): Promise<LeasedEntry | null> {
+  async #takeFrom(queue: MarkedQueue): Promise<LeasedEntry | null> {
     const token = randomUUID()
     const { job, dueAtMs } = await takeEntry(queue.worker, token)
-    if (dueAtMs !== null) this.#setAlarm(queue, dueAtMs)
+    if (dueAtMs !== null) this.#markers.setAlarm(queue, dueAtMs)
     if (!job?.id) return null
-    const { data } = job
-    const entry = {
-      id: data.job,
-      hop: data.hop,
-      deployment: data.deployment ?? '',
-      queue: queue.name,
-      waitedMs: Math.max(0, Date.now() - data.readyAtMs),
-      traceparent: data.traceparent,
-    }
-    return { lease: { queue: queue.name, entryId: job.id, token }, entry }
+    return { lease: { queue: queue.name, entryId: job.id, token }, entry: readEntry(job, queue.name) }
   }
 
   async #run(): Promise<void> {
     while (!this.#stopping && this.#waiters.size > 0) {
       const wanted = this.#queues.filter((queue) => this.#nextFor(queue))
-      const marked = await this.#waitForMarker(wanted)
-      if (!marked) continue
-      const { queue, readyAtMs } = marked
-      if (readyAtMs > Date.now()) this.#setAlarm(queue, readyAtMs)
-      else this.#background(this.#serve(queue))
+      const queue = await this.#markers.next(wanted)
+      if (queue) this.#background(this.#serve(queue))
     }
     this.#loop = null
   }
 
-  async #waitForMarker(queues: readonly DeskQueue[]): Promise<{ queue: DeskQueue; readyAtMs: number } | null> {
-    try {
-      const popped = await this.#options.blocking.bzpopmin(
-        queues.map(({ marker }) => marker),
-        queues.length === this.#queues.length ? blockSeconds : shortBlockSeconds,
-      )
-      const queue = popped && queues.find(({ marker }) => marker === popped[0])
-      return queue ? { queue, readyAtMs: Number(popped[2]) } : null
-    } catch (error) {
-      if (this.#stopping) return null
-      this.#options.log.debug({ err: error }, 'waiting for work failed')
-      await pause(250)
-      return null
-    }
-  }
-
-  #nextFor(queue: DeskQueue): Waiter | undefined {
+  #nextFor(queue: MarkedQueue): Waiter | undefined {
     return [...this.#waiters].find(({ room }) => queue.priority !== 'batch' || room.maxBatch > 0)
   }
 
   /** Gives a queue's entries to those who wait for them, in the order in which they came. */
-  async #serve(queue: DeskQueue): Promise<void> {
+  async #serve(queue: MarkedQueue): Promise<void> {
     for (;;) {
       const waiter = this.#nextFor(queue)
-      if (!waiter || this.#stopping) return this.#setMarker(queue)
+      if (!waiter || this.#stopping) return this.#markers.set(queue)
       // It stands at the end of the line meanwhile: another queue that has work serves somebody else first.
       this.#waiters.delete(waiter)
       this.#waiters.add(waiter)
@@ -253,30 +199,7 @@ export class LaneDesk implements LeaseDesk {
     for (const queue of this.#queues) if (this.#nextFor(queue)) await this.#serve(queue)
   }
 
-  async #setMarker(queue: DeskQueue): Promise<void> {
-    await this.#options.redis.zadd(queue.marker, 0, '0')
-  }
-
-  #setAlarm(queue: DeskQueue, atMs: number): void {
-    if (this.#stopping || (queue.alarm && queue.alarm.atMs <= atMs)) return
-    clearTimeout(queue.alarm?.timer)
-    const ring = () => {
-      queue.alarm = null
-      this.#background(this.#serve(queue))
-    }
-    queue.alarm = { atMs, timer: setTimeout(ring, Math.max(0, atMs - Date.now())) }
-  }
-
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#options.log.debug({ err: error }, 'a look into a lane failed; it comes again'))
   }
-}
-
-/** Waits for `work`, but not longer than this: while Redis is away nothing of it can be done. */
-async function within(limitMs: number, work: Promise<unknown> | null): Promise<void> {
-  await Promise.race([work, pause(limitMs)])
-}
-
-function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs).unref())
 }

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis'
-import { addCall, noThroughput, type Throughput } from '../core/queue-place.ts'
+import { addWork, noThroughput, type Throughput } from '../core/queue-place.ts'
 import type { OwnedRecord, RecordObserver } from '../core/record-archive.ts'
 import { keys } from '../store/keys.ts'
 import { translateRedisErrors } from '../store/redis-errors.ts'
+import { formatThroughput, parseThroughput } from '../store/throughput.ts'
 import { laneName } from './lane-names.ts'
 
 /** Fields of the hash. */
@@ -27,14 +28,14 @@ export class LaneThroughput implements RecordObserver {
       if (record.kind !== 'attempt' || !owner) return []
       const { pool, deployment, atMs, ms, outcome } = record
       const lane = laneName({ pool, sensitivity: owner.sensitivity, priority: owner.priority })
-      const call = { atMs, ms, isCompleted: outcome === 'completed' }
+      const call = { atMs, ms, jobs: outcome === 'completed' ? 1 : 0 }
       return [throughputOf.lane(lane), throughputOf.deployment(deployment)].map((field) => ({ field, call }))
     })
     if (calls.length === 0) return
     const fields = [...new Set(calls.map(({ field }) => field))]
     const sums = await readThroughput(this.#redis, fields)
-    for (const { field, call } of calls) sums.set(field, addCall(sums.get(field) ?? noThroughput, call))
-    const texts = [...sums].flatMap(([field, { atMs, jobs, busyMs }]) => [field, JSON.stringify([atMs, jobs, busyMs])])
+    for (const { field, call } of calls) sums.set(field, addWork(sums.get(field) ?? noThroughput, call))
+    const texts = [...sums].flatMap(([field, sum]) => [field, formatThroughput(sum)])
     await this.#redis.hset(keys.throughput, ...texts)
   }
 }
@@ -42,11 +43,5 @@ export class LaneThroughput implements RecordObserver {
 /** By field; what was never measured has no throughput. */
 export async function readThroughput(redis: Redis, fields: readonly string[]): Promise<Map<string, Throughput>> {
   const texts = await translateRedisErrors(redis.hmget(keys.throughput, ...fields))
-  return new Map(fields.map((field, index) => [field, parse(texts[index])]))
-}
-
-function parse(text: string | null | undefined): Throughput {
-  if (!text) return noThroughput
-  const [atMs = 0, jobs = 0, busyMs = 0] = JSON.parse(text) as number[]
-  return { atMs, jobs, busyMs }
+  return new Map(fields.map((field, index) => [field, parseThroughput(texts[index])]))
 }

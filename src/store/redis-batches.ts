@@ -11,6 +11,7 @@ import type {
   BatchLoad,
   BatchPage,
   BatchProgress,
+  BatchStanding,
   BatchStore,
   CreateBatchResult,
   FileAddition,
@@ -19,12 +20,13 @@ import { outputName } from '../core/file.ts'
 import type { JobId } from '../core/job.ts'
 import { decodeLine, encodeLine, parseBatch } from './batch-record.ts'
 import { batchScripts } from './batch-scripts.ts'
+import { idempotencyTtlMs } from './idempotency-keys.ts'
 import { keys } from './keys.ts'
 import { executePipeline } from './read-jobs.ts'
 import { translateRedisErrors } from './redis-errors.ts'
 import { defineScripts, type RunScript } from './scripts.ts'
+import { formatThroughput } from './throughput.ts'
 
-const idempotencyTtlMs = 24 * 60 * 60 * 1000
 /** How many entries of an index are read at once. */
 const pageSize = 100
 const goneReply = '-'
@@ -121,6 +123,11 @@ export class RedisBatches implements BatchStore {
     return (await this.#run('assignLines', [keys.batch(id), keys.batchOpen(id)], args)) === 1
   }
 
+  async standing(id: BatchId): Promise<BatchStanding> {
+    const [running, next] = (await this.#run('standing', [keys.batchOpen(id)], [])) as [number, string]
+    return { running, next: next === '' ? null : (next as JobId) }
+  }
+
   async openLines(id: BatchId): Promise<readonly OpenLine[]> {
     const lines = await translateRedisErrors(this.#redis.hgetall(keys.batchOpen(id)))
     return Object.entries(lines).map(([job, text]) => decodeLine(job, text))
@@ -144,7 +151,7 @@ export class RedisBatches implements BatchStore {
   }
 
   async commit(id: BatchId, progress: BatchProgress): Promise<boolean> {
-    const { tenant, jobs, completed, failed, usage, output, errors, passed } = progress
+    const { tenant, jobs, completed, failed, usage, pace, output, errors, passed } = progress
     const fileKeys = (addition: FileAddition | null) =>
       addition ? [keys.file(addition.file), keys.fileParts(addition.file)] : [keys.batch(id), keys.batch(id)]
     const committed = await this.#run(
@@ -158,7 +165,7 @@ export class RedisBatches implements BatchStore {
         ...[passed?.from.offset ?? '', passed?.to.offset ?? '', passed?.to.line ?? '', Date.now(), tenant],
         ...additionArgs(output, outputName(id, 'output')),
         ...additionArgs(errors, outputName(id, 'error')),
-        ...jobs,
+        ...[pace ? formatThroughput(pace) : '', ...jobs],
       ],
     )
     return committed === 1

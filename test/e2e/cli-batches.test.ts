@@ -5,6 +5,7 @@ import { batchLine, startBatch, untilEnded } from '../support/batch-lines.ts'
 import { startTestBroker, type TestBroker } from '../support/broker.ts'
 import { echo, hang } from '../support/chat-upstream.ts'
 import { runCli } from '../support/cli-process.ts'
+import { eventually } from '../support/eventually.ts'
 
 let broker: TestBroker
 let client: OpenAI
@@ -46,6 +47,11 @@ describe('sluice batches', () => {
   it('cancels those that run, and says of others why not', async () => {
     broker.upstream.script = hang
     const { id } = await startBatch(client, [batchLine('a', 'never')])
+    const shown = await eventually('it runs', async () => {
+      const { stdout } = await batches('show', id)
+      return stdout.includes('1 running') && stdout
+    })
+    expect(shown).toContain('1 running, 0 waiting')
     const cancelled = await batches('cancel', id)
     expect(cancelled).toMatchObject({ exitCode: 0, stdout: `${id}  cancelling\n` })
     expect((await untilEnded(client, id)).status).toBe('cancelled')

@@ -134,6 +134,21 @@ describe('the store of batches', () => {
     expect(await batches.startEnding(id, 'cancelled', 1)).toBe(false)
   })
 
+  it('knows how many of its lines run, and which of those that wait came first', async () => {
+    const { id, jobs } = await runningBatch(5)
+    expect(await batches.standing(id)).toEqual({ running: 0, next: null })
+    const [running = '', retrying = '', first = '', second = '', ended = ''] = jobs.toSorted()
+    const stages = {
+      [running]: 'running',
+      [retrying]: 'retrying',
+      [first]: 'waiting',
+      [second]: 'intake',
+      [ended]: 'completed',
+    }
+    for (const [job, stage] of Object.entries(stages)) await redis.hset(`sluice:job:${job}`, 'stage', stage)
+    expect(await batches.standing(id)).toEqual({ running: 1, next: first })
+  })
+
   it('gives no more jobs once a batch is coming to its end', async () => {
     const { id } = await makeBatch()
     await batches.begin(id, { total: 1, model: null, nowMs: 1 })

@@ -8,6 +8,7 @@ import { BullmqLaneEntries } from '../../src/queue/lane-entries.ts'
 import { laneName } from '../../src/queue/lane-names.ts'
 import { createManualWorker, takeEntry } from '../../src/queue/manual-worker.ts'
 import { readPlaces } from '../../src/store/job-places.ts'
+import { rememberPools } from '../../src/store/known-pools.ts'
 import { GateBench, gateOf, type JobSketch, laneOf } from '../support/gates.ts'
 import { silentLog } from '../support/mortal.ts'
 
@@ -39,7 +40,7 @@ function nodeOf(pool: string, more: Partial<NodeReport> = {}): NodeReport {
   }
 }
 
-function createRehoming(store: Pick<JobStore, 'moveOn'> = bench.store): Rehoming {
+function createRehoming(store: Pick<JobStore, 'moveOn' | 'end'> = bench.store, without?: 'cloud'): Rehoming {
   return new Rehoming({
     registry: { list: async () => live },
     lanes: new BullmqLaneEntries(bench.redis),
@@ -47,10 +48,8 @@ function createRehoming(store: Pick<JobStore, 'moveOn'> = bench.store): Rehoming
     placesOf: (ids) => readPlaces(bench.redis, ids),
     store,
     queues,
-    pools: new Map([
-      ['cloud', ['gpt']],
-      ['studio', ['llama']],
-    ]),
+    pools: new Map([...(without ? [] : [['cloud', ['gpt']] as const]), ['studio', ['llama']] as const]),
+    removed: without ? [without] : [],
     graceMs,
     log: silentLog,
   })
@@ -157,7 +156,8 @@ describe('jobs of a pool without a live node', () => {
 
   it('are left to a node that comes back and begins them at that very moment', async () => {
     const id = await addToLane()
-    const racing: Pick<JobStore, 'moveOn'> = {
+    const racing: Pick<JobStore, 'moveOn' | 'end'> = {
+      end: (...words) => bench.store.end(...words),
       moveOn: async (...words) => {
         await bench.claim(id, gateOf())
         return bench.store.moveOn(...words)
@@ -171,7 +171,8 @@ describe('jobs of a pool without a live node', () => {
   it('are handed over by the next courier when one died after moving them', async () => {
     const [queued, parked] = [await addToLane(), await bench.addJob()]
     await bench.park(parked, 1)
-    const dying: Pick<JobStore, 'moveOn'> = {
+    const dying: Pick<JobStore, 'moveOn' | 'end'> = {
+      end: (...words) => bench.store.end(...words),
       moveOn: async (id, next) => {
         await bench.store.moveOn(id, next)
         return false
@@ -192,6 +193,44 @@ describe('jobs of a pool without a live node', () => {
     await afterGrace()
     expect(await entriesOf()).toEqual([])
   })
+})
+
+describe('jobs of a pool that is no longer configured', () => {
+  const onlyCloud = [{ deployment: 'gpt', pool: 'cloud' }]
+  beforeEach(() => {
+    rehoming = createRehoming(bench.store, 'cloud')
+  })
+
+  it('go to another deployment that is configured, even where their model waits and nobody serves it now', async () => {
+    live = []
+    const ids = [await addToLane(), await addToLane({ plan: { onOutage: 'wait' } })]
+    expect(await afterGrace()).toBe(2)
+    expect(await entriesOf()).toEqual([])
+    expect((await entriesOf(studioLane)).toSorted()).toEqual(ids.map((id) => `${id}-2`).toSorted())
+  })
+
+  it('fail where nobody else may serve them, and say why', async () => {
+    const id = await addToLane({ plan: { candidates: onlyCloud } })
+    expect(await rehoming.turn(startMs)).toBe(0)
+    expect(await rehoming.turn(startMs + graceMs)).toBe(1)
+    expect(await entriesOf()).toEqual([])
+    const job = await bench.store.read(id)
+    expect(job).toMatchObject({ status: 'failed', error: { code: 'unprocessable_job' } })
+    expect(job?.error?.message).toContain('pool cloud')
+  })
+
+  it('stay while one of its nodes still works, with the configuration of before', async () => {
+    await addToLane({ plan: { candidates: onlyCloud } })
+    live = [nodeOf('cloud')]
+    expect(await afterGrace()).toBe(0)
+    expect(await entriesOf()).toHaveLength(1)
+  })
+})
+
+it('a pool is known to be gone by what was configured before', async () => {
+  expect(await rememberPools(bench.redis, ['cloud', 'studio'])).toEqual([])
+  expect(await rememberPools(bench.redis, ['studio'])).toEqual(['cloud'])
+  expect(await rememberPools(bench.redis, ['cloud', 'studio'])).toEqual([])
 })
 
 it('moves nothing while no pool has a node: nobody has reported yet', async () => {

@@ -60,6 +60,8 @@ export interface Cluster extends AsyncDisposable {
   /** Starts the roles of a dormant cluster. */
   launch(): Promise<void>
   process(name: ProcessName): RoleProcess
+  /** Kills all roles and starts them on another configuration; without a dispatcher of pools that are not in it. */
+  reconfigure(change: (config: ConfigInput) => ConfigInput): Promise<void>
   /** Starts one more dispatcher of the pool `studio`, under this name. */
   addStudioNode(node: string): Promise<RoleProcess>
   /** Of the API, and what a request to it says of whose it is. */
@@ -142,6 +144,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     url,
     headers: ownHeaders,
     process: (name) => running.get(name) ?? raise(`no process ${name}`),
+    async reconfigure(change) {
+      const changed = change(structuredClone(config))
+      await Promise.all([...running.values()].map((role) => role.end('SIGKILL')))
+      await writeFile(file, stringify(changed))
+      for (const [name, role] of running) {
+        const isOfPool = name === 'studio' || name === 'cloud'
+        if (isOfPool && !(name in (changed.pools ?? {}))) running.delete(name)
+        else role.start()
+      }
+      await Promise.all([...running.values()].map((role) => role.ready))
+    },
     async addStudioNode(node) {
       const role = new RoleProcess([...processes.studio, '--node', node, '--config', file], env)
       running.set(node, role)

@@ -1,6 +1,6 @@
 import type { BatchAnswer } from '../client/answers.ts'
 import { formatTable } from '../client/table.ts'
-import { formatNumber, oneLine } from '../client/terminal-text.ts'
+import { formatDuration, formatNumber, formatPairs, formatTime, oneLine } from '../client/terminal-text.ts'
 
 /** One line per batch. */
 export function formatBatches(batches: readonly BatchAnswer[]): string {
@@ -13,6 +13,7 @@ export function formatBatches(batches: readonly BatchAnswer[]): string {
       { title: 'Lines', align: 'right' },
       { title: 'Completed', align: 'right' },
       { title: 'Failed', align: 'right' },
+      { title: 'Left', align: 'right' },
     ],
     batches.map((batch) => [
       batch.id,
@@ -22,6 +23,7 @@ export function formatBatches(batches: readonly BatchAnswer[]): string {
       formatNumber(batch.request_counts.total),
       formatNumber(batch.request_counts.completed),
       formatNumber(batch.request_counts.failed),
+      formatEta(batch) ?? '',
     ]),
   )
 }
@@ -35,6 +37,8 @@ export function formatBatch(batch: BatchAnswer): string {
     ['endpoint', batch.endpoint],
     ['model', batch.model],
     ['lines', `${formatNumber(total)}: ${formatNumber(completed)} completed, ${formatNumber(failed)} failed`],
+    ['now', formatPlace(batch)],
+    ['left', formatEta(batch)],
     ['created', formatTime(batch.created_at)],
     ['expires', formatTime(batch.expires_at)],
     ['tokens', `${formatNumber(batch.usage.input_tokens)} in, ${formatNumber(batch.usage.output_tokens)} out`],
@@ -52,6 +56,16 @@ export function formatBatch(batch: BatchAnswer): string {
   ].join('\n\n')
 }
 
+function formatPlace({ sluice }: BatchAnswer): string | null {
+  if (typeof sluice?.running !== 'number' || typeof sluice.waiting !== 'number') return null
+  const next = typeof sluice.position === 'number' ? `, the next of them at position ${sluice.position}` : ''
+  return `${formatNumber(sluice.running)} running, ${formatNumber(sluice.waiting)} waiting${next}`
+}
+
+function formatEta({ sluice }: BatchAnswer): string | null {
+  return typeof sluice?.eta_seconds === 'number' ? `about ${formatDuration(sluice.eta_seconds * 1000)}` : null
+}
+
 function formatProblems(problems: NonNullable<BatchAnswer['errors']>['data']): string {
   return formatTable(
     [{ title: 'Line', align: 'right' }, { title: 'Code' }, { title: 'Field' }, { title: 'What is wrong' }],
@@ -62,14 +76,4 @@ function formatProblems(problems: NonNullable<BatchAnswer['errors']>['data']): s
       oneLine(message, 200),
     ]),
   )
-}
-
-function formatTime(unixSeconds: number): string {
-  return `${new Date(unixSeconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`
-}
-
-function formatPairs(pairs: Readonly<Record<string, string>> | null | undefined): string {
-  return Object.entries(pairs ?? {})
-    .map(([name, value]) => `${name}=${value}`)
-    .join(', ')
 }

@@ -59,6 +59,8 @@ export const jobListAnswer = z.looseObject({
   last_id: z.string().nullish(),
 })
 
+export const deletedAnswer = z.looseObject({ id: z.string(), deleted: z.boolean() })
+
 const counts = z.looseObject({
   total: z.number().default(0),
   completed: z.number().default(0),
@@ -78,6 +80,14 @@ export const batchAnswer = z.looseObject({
   output_file_id: z.string().nullish(),
   error_file_id: z.string().nullish(),
   retry_of: z.string().nullish(),
+  sluice: z
+    .looseObject({
+      running: z.number().nullish(),
+      waiting: z.number().nullish(),
+      position: z.number().nullish(),
+      eta_seconds: z.number().nullish(),
+    })
+    .nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   errors: z
     .looseObject({

@@ -12,6 +12,7 @@ import {
   type BatchListAnswer,
   batchAnswer,
   batchListAnswer,
+  deletedAnswer,
   errorAnswer,
   type JobAnswer,
   type JobListAnswer,
@@ -56,15 +57,20 @@ export interface JobBody {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
+/** Apart, because nothing else needs it. */
+export interface JobDeletion {
+  deleteJob(id: string): Promise<{ readonly id: string; readonly deleted: boolean }>
+}
+
 interface Call {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }
 
-export function createApiClient(connection: Connection): ApiClient & BatchClient {
+export function createApiClient(connection: Connection): ApiClient & BatchClient & JobDeletion {
   const { url } = connection
   const agent = new Agent({
     connectTimeout: 5_000,
@@ -124,6 +130,7 @@ export function createApiClient(connection: Connection): ApiClient & BatchClient
       ask({ method: 'GET', path: `/v1/jobs/${encodeURIComponent(id)}?wait=${waitSeconds}`, signal }, jobAnswer),
     listJobs: (query) => ask({ method: 'GET', path: `/v1/jobs?${toQuery(query)}` }, jobListAnswer),
     cancelJob: (id) => ask({ method: 'POST', path: `/v1/jobs/${encodeURIComponent(id)}/cancel` }, jobAnswer),
+    deleteJob: (id) => ask({ method: 'DELETE', path: `/v1/jobs/${encodeURIComponent(id)}` }, deletedAnswer),
     listBatches: (query) => ask({ method: 'GET', path: `/v1/batches?${toQuery(query)}` }, batchListAnswer),
     getBatch: (id) => ask({ method: 'GET', path: `/v1/batches/${encodeURIComponent(id)}` }, batchAnswer),
     cancelBatch: (id) => ask({ method: 'POST', path: `/v1/batches/${encodeURIComponent(id)}/cancel` }, batchAnswer),

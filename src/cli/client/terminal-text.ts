@@ -43,3 +43,15 @@ export function formatDuration(ms: number): string {
 export function formatNumber(value: number): string {
   return value.toLocaleString('en-US')
 }
+
+/** Unix seconds → `2026-11-21 18:30:00Z`. */
+export function formatTime(unixSeconds: number): string {
+  return `${new Date(unixSeconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`
+}
+
+/** `{a: 1, b: 2}` → `a=1, b=2`. */
+export function formatPairs(pairs: Readonly<Record<string, string | number>> | null | undefined, sign = '='): string {
+  return Object.entries(pairs ?? {})
+    .map(([name, value]) => `${name}${sign}${value}`)
+    .join(', ')
+}

@@ -1,6 +1,6 @@
 import { formatAttempts } from '../client/attempts-table.ts'
 import { type Column, formatTable } from '../client/table.ts'
-import { oneLine } from '../client/terminal-text.ts'
+import { formatTime, oneLine } from '../client/terminal-text.ts'
 import type { DeadLetter, ReplayBatch } from './answers.ts'
 
 const listColumns: readonly Column[] = [
@@ -86,8 +86,4 @@ export function formatQuotes(entries: ReplayBatch['data']): string {
 
 export function formatUsd(usd: number): string {
   return `$${usd.toFixed(6)}`
-}
-
-function formatTime(unixSeconds: number): string {
-  return `${new Date(unixSeconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`
 }

@@ -1,9 +1,10 @@
 import type { ZodTypeProvider } from '@fastify/type-provider-zod'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { isBatchId, parseCompletionWindow } from '../../core/batch.ts'
+import { type BatchRecord, isBatchId, parseCompletionWindow } from '../../core/batch.ts'
 import { BrokerError } from '../../core/errors.ts'
 import { type CreateBatchDeps, createBatch, requireBatch } from '../../pipeline/create-batch.ts'
+import { glanceAtBatch, type LocateDeps, locateBatch } from '../../pipeline/locate-batch.ts'
 import { retryBatch } from '../../pipeline/retry-batch.ts'
 import { batchList, batchListQuery, batchObject, batchRequest } from '../batch-schemas.ts'
 import { batchView, listView } from '../batch-view.ts'
@@ -11,6 +12,8 @@ import { readJobHeaders } from '../request-headers.ts'
 import { errorBody } from '../schemas.ts'
 
 export interface BatchRouteDeps extends CreateBatchDeps {
+  readonly store: LocateDeps['store']
+  readonly places: LocateDeps['places']
   readonly fileRetentionMs: number
   readonly now: () => number
 }
@@ -50,7 +53,7 @@ function registerMaking(app: FastifyInstance, deps: BatchRouteDeps): void {
         ...(facts['x-sluice-sensitivity'] && { sensitivity: facts['x-sluice-sensitivity'] }),
         ...(facts.tags && { tags: facts.tags }),
       }
-      return batchView(await createBatch(wish, { tenant, idempotencyKey }, deps))
+      return show(await createBatch(wish, { tenant, idempotencyKey }, deps), deps)
     },
   )
 
@@ -67,7 +70,7 @@ function registerMaking(app: FastifyInstance, deps: BatchRouteDeps): void {
       const batch = await requireBatch(request.params.id, request.tenant, deps)
       const nowMs = deps.now()
       const caller = { tenant: request.tenant, nowMs, fileTtlMs: deps.fileRetentionMs }
-      return batchView(await retryBatch(batch, caller, deps))
+      return show(await retryBatch(batch, caller, deps), deps)
     },
   )
 
@@ -79,7 +82,7 @@ function registerMaking(app: FastifyInstance, deps: BatchRouteDeps): void {
     async (request) => {
       const { id } = await requireBatch(request.params.id, request.tenant, deps)
       await deps.batches.startEnding(id, 'cancelled', deps.now())
-      return batchView(await requireBatch(id, request.tenant, deps))
+      return show(await requireBatch(id, request.tenant, deps), deps)
     },
   )
 }
@@ -103,13 +106,18 @@ function registerReading(app: FastifyInstance, deps: BatchRouteDeps): void {
       }
       const page = { tenant: tenant.name, limit, ...(after !== undefined && { after }) }
       const { batches, hasMore } = await deps.batches.list(page)
-      return listView(batches.map(batchView), hasMore)
+      const views = batches.map((batch) => batchView(batch, glanceAtBatch(batch, deps.now())))
+      return listView(views, hasMore)
     },
   )
 
   typed.get(
     '/v1/batches/:id',
     { schema: { summary: 'One batch', params, response: { 200: batchObject, ...failures } } },
-    async (request) => batchView(await requireBatch(request.params.id, request.tenant, deps)),
+    async (request) => show(await requireBatch(request.params.id, request.tenant, deps), deps),
   )
+}
+
+async function show(batch: BatchRecord, deps: BatchRouteDeps) {
+  return batchView(batch, await locateBatch(batch, deps))
 }

@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../core/errors.ts'
+import { isBlank, splitPieces, type TextLine } from '../../core/text-lines.ts'
 import type { HttpDeps } from '../deps.ts'
 import { errorBody } from '../error-handler.ts'
 import { parse } from '../json-body.ts'
 import { makeJob } from '../make-job.ts'
-import { type NdjsonLine, readNdjsonLines } from '../ndjson-lines.ts'
 import { type JobHeaders, readJobHeaders } from '../request-headers.ts'
 import { jobRequest } from '../schemas.ts'
 import { invalidInput } from '../validation.ts'
@@ -42,6 +42,8 @@ export function registerJobBulkRoute(app: FastifyInstance, deps: HttpDeps): void
         // Not slowed down by its reader: whoever reads only after the last line is sent would wait for us, and we for it.
         const answers = new PassThrough()
         void answerLines(request, { source: request.body as Readable, headers, answers }, deps)
+        // A proxy that collects answers would keep one who waits for a line's before they send the next waiting for ever.
+        reply.header('x-accel-buffering', 'no')
         return reply.type('application/x-ndjson; charset=utf-8').send(answers)
       },
     )
@@ -59,7 +61,8 @@ async function answerLines(request: FastifyRequest, bulk: Bulk, deps: HttpDeps):
   const { source, headers, answers } = bulk
   let taken = 0
   try {
-    for await (const lines of readNdjsonLines(source, deps.maxBodyBytes)) {
+    for await (const whole of splitPieces(source, { maxBytes: deps.maxBodyBytes })) {
+      const lines = whole.filter((line) => !isBlank(line))
       for (let from = 0; from < lines.length && taken <= maxLines; from += atOnce) {
         const group = lines.slice(from, Math.min(from + atOnce, from + maxLines + 1 - taken))
         const made = group.map((line, index) =>
@@ -78,7 +81,7 @@ async function answerLines(request: FastifyRequest, bulk: Bulk, deps: HttpDeps):
 }
 
 async function answerLine(
-  { number, bytes }: NdjsonLine,
+  { number, bytes }: TextLine,
   headers: JobHeaders,
   { tenant, traceparent, id: requestId }: FastifyRequest,
   deps: HttpDeps,
@@ -101,7 +104,7 @@ async function answerLine(
   }
 }
 
-function refuseRest({ number }: NdjsonLine): string {
+function refuseRest({ number }: TextLine): string {
   const message = `A bulk has at most ${maxLines} lines; this one and those after it were not taken.`
   return describeFailure(number, new BrokerError('body_too_large', message))
 }
