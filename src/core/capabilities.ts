@@ -21,5 +21,7 @@ export const capabilities = [
   'n',
   'seed',
   'reasoning',
+  /** `web_search_options`: it looks things up while it answers. */
+  'web_search',
 ] as const
 export type Capability = (typeof capabilities)[number]

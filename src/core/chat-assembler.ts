@@ -44,7 +44,8 @@ export class ChatAssembler {
       } else if (name === 'usage') {
         this.#usage = value ?? this.#usage
       } else if (name === 'id' || name === 'created' || name === 'model') {
-        this.#head[name] ??= value
+        // Azure's first chunk has an empty head.
+        this.#head[name] ||= value
       } else if (name !== 'object' && name !== 'obfuscation') {
         // Noise against eavesdroppers (`obfuscation`) is of no use in a body that is sent in one piece.
         this.#head[name] = value ?? this.#head[name]
@@ -99,7 +100,8 @@ export class ChatAssembler {
         this.#writtenCharacters += charactersIn(value)
       } else if (name === 'finish_reason') choice.finishReason = value ?? choice.finishReason
       else if (name === 'logprobs') appendAll(choice.logprobs, value)
-      else if (name !== 'index') choice.extras[name] = value ?? choice.extras[name]
+      // Perplexity repeats the message as far as it has come: it is put together here.
+      else if (name !== 'index' && name !== 'message') choice.extras[name] = value ?? choice.extras[name]
     }
   }
 }

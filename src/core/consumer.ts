@@ -4,6 +4,8 @@ import type { QueueEntry } from './ports.ts'
 export interface ConsumeOptions {
   /** Entries that are worked on at once. */
   readonly concurrency: number
+  /** Batch entries are only begun while fewer than this are worked on; as many as others unless given. */
+  readonly batchConcurrency?: number
   /** Entries that may be held beyond that, so that there is something to choose from. */
   readonly lookAhead: number
   /**

@@ -26,6 +26,11 @@ export interface DialectQuirks {
   readonly thoughts?: 'reasoning' | 'none'
   /** The values of `service_tier` that it takes, others are left out; unset where it takes what comes. */
   readonly serviceTiers?: readonly string[]
+  /**
+   * Of the fields that say nothing about the answer, such as `store` and `user`, those that it takes: it refuses a request
+   * for any other. Unset where it takes or ignores them all.
+   */
+  readonly hints?: readonly string[]
   /** It has no `/embeddings`. */
   readonly hasNoEmbeddings?: true
   /** It answers 404 where generating failed, whatever the reason. */

@@ -21,6 +21,7 @@ export function readWish(endpoint: Endpoint, bodyJson: string, isStream: boolean
   if (isCount(body.n) && body.n > 1) needs.add('n')
   if (isGiven(body.seed)) needs.add('seed')
   if (isGiven(body.reasoning_effort) && body.reasoning_effort !== 'none') needs.add('reasoning')
+  if (isJsonObject(body.web_search_options)) needs.add('web_search')
   if (isJsonObject(body.audio) || asList(body.modalities).includes('audio')) needs.add('audio')
 
   // Of two limits nobody knows which one the upstream goes by.

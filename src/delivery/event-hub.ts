@@ -92,6 +92,14 @@ export class EventHub {
     return follower
   }
 
+  /** A reader of a job whose last event is known: nothing else is read. */
+  tellEnd(id: JobId, last: JobEvent): Follower {
+    const read = async () => ({ events: [], hasMore: false })
+    const follower = new Follower(id, { wants: 'terminal', read, onClose: () => {} })
+    follower.push([last], null)
+    return follower
+  }
+
   #watch(id: JobId, wants: Watcher['wants'], after: number): Promise<WatchStart | null> {
     return this.#reads.run(() => this.#store.watch(id, this.watcher(wants), after))
   }

@@ -1,10 +1,13 @@
 import type { FastifyReply } from 'fastify'
+import type { FailedCall } from '../core/failed-call.ts'
 import type { JobId } from '../core/job.ts'
+import type { TerminalFacts } from '../core/job-event.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { type AttachDeps, findSentBefore } from '../pipeline/attach-call.ts'
 import { leaveStream, leaveWait } from '../pipeline/leave-call.ts'
+import { findFailure, noteFailure, type RepeatDeps } from '../pipeline/repeat-failure.ts'
 
-export type ReaderWatchDeps = AttachDeps & Parameters<typeof leaveStream>[1] & { readonly log: Logger }
+export type ReaderWatchDeps = AttachDeps & RepeatDeps & Parameters<typeof leaveStream>[1] & { readonly log: Logger }
 
 /** Sees to it that the jobs of readers who hang up end or wait for them, as `pipeline/leave-call.ts` has it. */
 export class ReaderWatch {
@@ -16,9 +19,21 @@ export class ReaderWatch {
     this.#deps = deps
   }
 
-  /** Whether any call was left: only then may an ordinary request be one that was sent before. */
-  get hasLeft(): boolean {
-    return this.#deps.left.hasAny
+  /** Whether any call was left or has failed: only then may an ordinary request be one that was sent before. */
+  get hasAny(): boolean {
+    return this.#deps.left.hasAny || this.#deps.failed.hasAny
+  }
+
+  /** @see findFailure */
+  findFailure(call: Parameters<typeof findFailure>[0]): FailedCall | null {
+    return findFailure(call, this.#deps)
+  }
+
+  /** The client of a job is about to be told that it failed. What can't be noted costs a job more, and no answer. */
+  async failed(job: JobId, facts: TerminalFacts): Promise<void> {
+    await noteFailure(job, facts, this.#deps).catch((error: unknown) => {
+      this.#deps.log.debug({ err: error, job }, 'a failure could not be noted')
+    })
   }
 
   /** @see findSentBefore */

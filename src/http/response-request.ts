@@ -82,7 +82,11 @@ export const responseRequest = closedObject({
   top_p: z.number().min(0).max(1).nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
   include: z
-    .array(z.literal('message.output_text.logprobs', { error: 'only message.output_text.logprobs is supported here' }))
+    .array(
+      z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content'], {
+        error: 'expected message.output_text.logprobs or reasoning.encrypted_content; others are not supported here',
+      }),
+    )
     .nullish(),
   metadata: metadata.nullish(),
   store: z.boolean().nullish().describe('False: can be read once, and is destroyed then.'),
@@ -117,7 +121,12 @@ const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 export const responseQuery = closedObject({
   stream: flag.optional().describe('The events of the response, from its first on.'),
-  starting_after: z.coerce.number().int().min(0).optional().describe('Only events after this sequence number.'),
+  starting_after: z.coerce
+    .number()
+    .int()
+    .min(-1)
+    .optional()
+    .describe('Only events after this sequence number; the first one is 0, so -1 is all of them.'),
   include_obfuscation: z.literal('false', { error: 'not supported here' }).optional(),
   wait: z.coerce.number().min(0).max(60).optional().describe('Seconds to wait for the end; where a 303 leads.'),
 })

@@ -10,6 +10,11 @@ const roles = ['system', 'developer', 'user', 'assistant', 'tool', 'function'] a
 
 const contentPart = z.looseObject({ type: z.string() })
 
+const shortText = (max: number) => z.string().max(max)
+export const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
+  error: 'at most 16 entries',
+})
+
 const content = z.union([z.string(), z.array(contentPart), z.null()], {
   error: 'expected a string, a list of content parts, or null',
 })
@@ -31,10 +36,30 @@ export const chatCompletionRequest = z
     stop: z
       .union([z.string(), z.array(z.string()).max(4)], { error: 'expected a string, or at most 4 of them' })
       .nullish(),
+    seed: z.number().refine(Number.isInteger, { error: 'expected a whole number' }).nullish(),
+    logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
+    logprobs: z.boolean().nullish(),
+    top_logprobs: z.int().min(0).max(20).nullish(),
     tools: z.array(z.looseObject({ type: z.string() })).optional(),
+    tool_choice: z
+      .union([z.string(), z.looseObject({ type: z.string() })], {
+        error: 'expected a string, or an object with a type',
+      })
+      .nullish(),
+    parallel_tool_calls: z.boolean().nullish(),
     response_format: z.looseObject({ type: z.string() }).nullish(),
+    reasoning_effort: z.string().max(64).nullish(),
+    verbosity: z.string().max(64).nullish(),
+    modalities: z.array(z.string()).nullish(),
+    audio: z.looseObject({}).nullish(),
+    prediction: z.looseObject({ type: z.string() }).nullish(),
+    web_search_options: z.looseObject({}).nullish(),
     store: z.boolean().nullish().describe('Goes on although its reader hangs up.'),
+    metadata: metadata.nullish().describe('The job’s; goes to the model too.'),
     service_tier: z.string().max(64).nullish().describe('`priority`, `flex`: who goes first.'),
+    safety_identifier: z.string().max(64).nullish(),
+    prompt_cache_key: z.string().nullish(),
+    prompt_cache_retention: z.string().nullish(),
     user: z.string().optional(),
   })
   .meta({ id: 'ChatCompletionRequest' })
@@ -75,11 +100,6 @@ export function closedObject<Shape extends z.ZodRawShape>(shape: Shape) {
       code === 'unrecognized_keys' ? `unknown; known are ${Object.keys(shape).join(', ')}` : undefined,
   })
 }
-
-const shortText = (max: number) => z.string().max(max)
-export const metadata = z.record(shortText(64), shortText(512)).refine((value) => Object.keys(value).length <= 16, {
-  error: 'at most 16 entries',
-})
 
 export const jobRequest = closedObject({
   model: z.string().min(1).max(200),

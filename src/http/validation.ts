@@ -14,15 +14,21 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
   }
 }
 
+/** How zod says it of a value that is not there; its issues do not have the value itself. */
+const aboutNothing = /^Invalid input: (expected .*), received undefined$/
+
 /**
  * What is wrong first, and where: `messages[0].role`. `parent` is where in the request the value stood that was
  * validated.
  */
 export function invalidInput(error: z.ZodError, place: { noun: string; parent: Path }): BrokerError {
-  const first = error.issues[0]
+  // A name that is not known is often one that is missing, misspelt: to be told that it is missing helps less.
+  const first = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
   const { path, message } = first ? locate(first, place.parent) : { path: place.parent, message: 'not allowed' }
   if (path.length === 0) return new BrokerError('invalid_request', `Invalid body: ${message}`)
   const param = spell(path)
+  const missing = aboutNothing.exec(message)
+  if (missing) return new BrokerError('invalid_request', `Missing ${place.noun} ${param}: ${missing[1]}`, { param })
   return new BrokerError('invalid_request', `Invalid ${place.noun} ${param}: ${message}`, { param })
 }
 
@@ -31,9 +37,15 @@ function locate(issue: Issue, parent: Path): { path: Path; message: string } {
   if (issue.code === 'unrecognized_keys') return { path: [...path, issue.keys[0] ?? ''], message: issue.message }
   if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message }
   if (issue.code !== 'invalid_union') return { path, message: issue.message }
-  // Of several forms that a value may have, the one that it got furthest with is the one that was meant.
+  // Of several forms that a value may have, the one that only its length keeps it from is the one that was meant,
+  // else the one that it got furthest with.
+  if (issue.errors.some((errors) => errors.every(isAboutLength))) return { path, message: issue.message }
   const [furthest] = issue.errors.flat().sort((left, right) => right.path.length - left.path.length)
   return furthest && furthest.path.length > 0 ? locate(furthest, path) : { path, message: issue.message }
+}
+
+function isAboutLength({ code, path }: Issue): boolean {
+  return path.length === 0 && (code === 'too_big' || code === 'too_small')
 }
 
 function spell(path: Path): string {

@@ -29,6 +29,7 @@ export interface CallFacts {
   readonly isDurable?: boolean
   /** `service_tier` of the request. */
   readonly tier?: string | null | undefined
+  readonly metadata?: Record<string, string> | undefined
   /** Set where the job is not what the request says: a response, whose chat was made from another body. */
   readonly job?: Pick<AcceptRequest, 'surface' | 'bodyJson' | 'response' | 'metadata'>
   /** Set where nobody waits for it. */
@@ -79,7 +80,7 @@ export async function startCall(
 }
 
 function describeCall(call: CallFacts, request: FastifyRequest, deps: HttpDeps): AcceptRequest {
-  const { endpoint, model, stream, includeUsage, tier, usual = usualPriority } = call
+  const { endpoint, model, stream, includeUsage, tier, metadata, usual = usualPriority } = call
   const headers = readJobHeaders(request.headers, deps.accept.now())
   const priority = headers['x-sluice-priority'] ?? priorityFor(tier, usual)
   return {
@@ -97,6 +98,7 @@ function describeCall(call: CallFacts, request: FastifyRequest, deps: HttpDeps):
     sensitivity: headers['x-sluice-sensitivity'],
     deadlineMs: headers.deadlineMs,
     tags: headers.tags,
+    metadata,
     idempotencyKey: headers['idempotency-key'],
     // Who lets nothing be kept does not let the answer be kept for others either.
     cache: headers.cache ?? (call.job?.response?.store === false ? 'off' : undefined),
@@ -105,7 +107,10 @@ function describeCall(call: CallFacts, request: FastifyRequest, deps: HttpDeps):
   }
 }
 
-/** The job of the same call sent before over a connection that was lost. A key says more than a resemblance. */
+/**
+ * The job of the same call sent before: one that has just failed for good, or whose connection was lost. A key says more
+ * than a resemblance.
+ */
 async function findRunning(
   asked: AcceptRequest,
   { headers }: FastifyRequest,
@@ -113,8 +118,14 @@ async function findRunning(
 ): Promise<{ accepted: Accepted; follower: Follower } | null> {
   if (asked.idempotencyKey !== undefined) return null
   const isRetry = Number(headers['x-stainless-retry-count']) > 0
-  if (!isRetry && !deps.readers.hasLeft) return null
+  if (!isRetry && !deps.readers.hasAny) return null
   const call = { spec: describeJob(asked, deps.accept), bodyJson: asked.bodyJson, isRetry }
+  const failed = deps.readers.findFailure(call)
+  if (failed) {
+    const last: JobEvent = { sequence: 2, type: 'job.failed', data: failed.factsJson }
+    const accepted = { id: failed.job, spec: call.spec, created: false, isRejected: false }
+    return { accepted, follower: deps.hub.tellEnd(failed.job, last) }
+  }
   const id = await deps.readers.findSentBefore(call)
   const job = id && (await deps.store.read(id))
   if (!job) return null
@@ -219,7 +230,10 @@ async function sendEnd(
   deps: HttpDeps,
 ): Promise<void> {
   writeFacts(reply, facts)
-  if (facts.status !== 'completed') return sendFailure(reply, facts)
+  if (facts.status !== 'completed') {
+    await deps.readers.failed(job.id, facts)
+    return sendFailure(reply, facts)
+  }
   const stored = pushedResult ?? (await deps.store.readResult(job.id))
   if (stored === null) throw new BrokerError('job_not_found', 'The result has expired.', { param: 'id' })
   const result = await deliverResult({ ...job, masked: facts.masked }, stored, deps).catch(explainWait)

@@ -10,21 +10,24 @@
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { splitCompletion } from '../core/completion-chunks.ts'
-import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json-object.ts'
+import { isJsonObject, parseJsonObject } from '../core/json-object.ts'
 import { ProviderError } from '../core/provider.ts'
+import { ChunkShape, shapeCompletion } from './answer-shape.ts'
 import { type HttpAnswer, maxAnswerBytes } from './http-client.ts'
 import { reportedError } from './upstream-refusal.ts'
 
 /**
  * Opens the answer and yields the JSON texts of the chunks that arrived together. Throws `ProviderError` unless the
- * answer was whole, after everything that came before the fault was yielded.
+ * answer was whole, after everything that came before the fault was yielded. `model` is what it is called where the
+ * chunks do not say.
  */
 export async function* readChatStream(
   open: () => Promise<HttpAnswer>,
+  model: string,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const answer = await open()
   refuseHtml(answer)
-  const records = new ChatRecords()
+  const records = new ChatRecords(new ChunkShape(model))
   let document: string | null = null
   let begun = false
   for await (const text of answer.texts()) {
@@ -46,12 +49,15 @@ export async function* readChatStream(
     if (records.failure !== null) throw records.failure
     if (records.isDone) break
   }
-  if (document !== null) yield splitCompletion(readCompletion(document))
+  if (document !== null) yield splitCompletion(JSON.parse(readCompletion(document, model).bodyJson))
   else records.assertWhole()
 }
 
-/** The completion in the text of an answer. Throws `invalid_response`, or `server_error` where it reports an error. */
-export function readCompletion(text: string): JsonObject {
+/**
+ * The completion in the text of an answer, in OpenAI's form. Throws `invalid_response`, or `server_error` where it reports
+ * an error.
+ */
+export function readCompletion(text: string, model: string): { bodyJson: string; usage: unknown } {
   const completion = parseJsonObject(text)
   if (completion === null) throw notTheDialect('The answer is not a JSON object')
   const { choices } = completion
@@ -59,7 +65,7 @@ export function readCompletion(text: string): JsonObject {
     // OpenRouter: generating failed behind it, after status and headers had left.
     const failed = choices.find((choice) => isJsonObject(choice) && choice.finish_reason === 'error')
     if (failed !== undefined) throw reportedError(failed.error)
-    return completion
+    return { bodyJson: shapeCompletion(text, completion, model), usage: completion.usage }
   }
   if (isGiven(completion.error)) throw reportedError(completion.error)
   throw notTheDialect('The answer has no choices')
@@ -70,6 +76,7 @@ class ChatRecords {
   isDone = false
   /** What was wrong with the record after the last good one. */
   failure: ProviderError | null = null
+  readonly #shape: ChunkShape
   readonly #open = new Set<number>()
   readonly #finished = new Set<number>()
   #chunks: string[] = []
@@ -87,6 +94,10 @@ class ChatRecords {
       else this.#sawForeignLine = true
     },
   })
+
+  constructor(shape: ChunkShape) {
+    this.#shape = shape
+  }
 
   /** The parser drops a line of no known field without a word if its end never comes. */
   judgeStart(first: string): void {
@@ -117,11 +128,12 @@ class ChatRecords {
     else if (event === 'error') this.failure = reportedError(chunk)
     else if (chunk !== null && Array.isArray(chunk.choices)) {
       for (const choice of chunk.choices) this.#noteChoice(choice)
-      if (this.failure === null) this.#chunks.push(data)
+      if (this.failure === null) this.#chunks.push(this.#shape.shape(data, chunk))
     } else if (event !== undefined && event !== 'message') {
       // A ping or other news of the upstream's own. Clients break on a record without choices, so it stays here.
     } else if (chunk !== null && isGiven(chunk.usage)) {
-      this.#chunks.push(JSON.stringify({ ...chunk, choices: [] }))
+      const counted = { ...chunk, choices: [] }
+      this.#chunks.push(this.#shape.shape(JSON.stringify(counted), counted))
     } else {
       this.failure = notTheDialect(chunk === null ? 'A record is not a JSON object' : 'A record has no choices')
     }

@@ -3,6 +3,7 @@ import type { DialectQuirks } from '../core/dialect.ts'
 import type { OutputLimitField } from '../core/output-limit.ts'
 import { type Member, type Shape, walkJson } from '../core/pii/json-walk.ts'
 import { mayHaveForeignFields, withoutForeignFields } from './foreign-fields.ts'
+import { ignoredFields } from './ignored-fields.ts'
 
 /** A stretch of the text and what stands there instead. */
 interface Edit {
@@ -32,7 +33,7 @@ export function adaptChatBody(bodyJson: string, quirks: DialectQuirks): string {
   })
   const edited = members.map((member) => editMember(bodyJson, member, developers))
   const given = quirks.refusesNull ? edited.filter(({ value }) => value !== 'null') : edited
-  const taken = given.filter((field) => !isForeignTier(field, quirks))
+  const taken = given.filter((field) => !isForeignTier(field, quirks) && !isForeignHint(field, quirks))
   return joinMembers(
     settleLimit(
       taken.map((field) => adaptField(field, quirks)),
@@ -46,6 +47,7 @@ function mayNeedEdits(bodyJson: string, quirks: DialectQuirks): boolean {
   if (quirks.hasNoDeveloper && bodyJson.includes('"developer"')) return true
   if (quirks.seed !== undefined && bodyJson.includes('"seed"')) return true
   if (mayHaveForeignFields(bodyJson, quirks)) return true
+  if (quirks.hints !== undefined && hintPattern.test(bodyJson)) return true
   if (quirks.serviceTiers !== undefined && bodyJson.includes('"service_tier"')) return true
   return quirks.outputLimit !== undefined && bodyJson.includes(`"${otherLimit[quirks.outputLimit]}"`)
 }
@@ -67,6 +69,14 @@ function isForeignTier({ name, value }: Field, { serviceTiers }: DialectQuirks):
   if (name !== 'service_tier' || serviceTiers === undefined) return false
   const tier: unknown = JSON.parse(value)
   return typeof tier !== 'string' || !serviceTiers.includes(tier)
+}
+
+/** Of those that say nothing about the answer, tiers apart: they have a list of their own. */
+const hintNames: ReadonlySet<string> = new Set(Object.keys(ignoredFields).filter((name) => name !== 'service_tier'))
+const hintPattern = new RegExp(`"(?:${[...hintNames].join('|')})"`)
+
+function isForeignHint({ name }: Field, { hints }: DialectQuirks): boolean {
+  return hints !== undefined && hintNames.has(name) && !hints.includes(name)
 }
 
 function editMember(bodyJson: string, { name, start, end }: Member, edits: readonly Edit[]): Field {

@@ -5,6 +5,7 @@ import { type Completion, ProviderError } from '../core/provider.ts'
 import { keepAliveOf, type OllamaOptions, refuseRemoteAnswer } from './ollama-options.ts'
 import { unsupportedField } from './ollama-request.ts'
 import { reportedError } from './upstream-refusal.ts'
+import { type EncodingFormat, encodeVector } from './vector-encoding.ts'
 
 const embeddingsRequest = z.strictObject({
   // Lists of token numbers are of one model's vocabulary; Ollama takes texts alone.
@@ -19,8 +20,6 @@ const embeddingsAnswer = z.object({
   embeddings: z.array(z.array(z.number()).min(1)).min(1),
   prompt_eval_count: z.number().int().nonnegative().optional(),
 })
-
-export type EncodingFormat = 'float' | 'base64'
 
 /**
  * The body for `/api/embed` and how the caller wants the numbers. Throws `unsupported` for what Ollama can't do, naming
@@ -42,7 +41,7 @@ export function toOllamaEmbedBody(bodyJson: string, options: OllamaOptions): { b
   return { body, format }
 }
 
-/** OpenAI's `list` of embeddings. Base64 is that of 32-bit floats, the lowest byte first, as OpenAI writes them. */
+/** OpenAI's `list` of embeddings, which always counts their tokens: what Ollama leaves out is 0. */
 export function toEmbeddings(text: string, format: EncodingFormat, options: OllamaOptions): Completion {
   const value = parseJsonObject(text)
   if (value?.error !== undefined) throw reportedError(value.error, value.status)
@@ -56,16 +55,12 @@ export function toEmbeddings(text: string, format: EncodingFormat, options: Olla
     data: embeddings.map((vector, index) => ({
       object: 'embedding',
       index,
-      embedding: format === 'float' ? vector : toBase64(vector),
+      embedding: format === 'float' ? vector : encodeVector(vector),
     })),
     model,
-    ...(usage === null ? {} : { usage }),
+    usage: usage ?? noTokens,
   })
   return { bodyJson, usage: usage === null ? null : { ...usage, completion_tokens: 0 } }
 }
 
-function toBase64(vector: readonly number[]): string {
-  const bytes = Buffer.alloc(vector.length * 4)
-  for (const [index, number] of vector.entries()) bytes.writeFloatLE(number, index * 4)
-  return bytes.toString('base64')
-}
+const noTokens = { prompt_tokens: 0, total_tokens: 0 }

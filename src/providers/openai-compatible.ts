@@ -31,8 +31,8 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
   async function complete(call: ProviderCall): Promise<Completion> {
     const answer = await post(waitingHead, 'application/json', call)
     if (!answer.isSuccess) throw (await readRefusal(answer, habits)).error
-    const bodyJson = await answer.readText(maxAnswerBytes)
-    return { bodyJson, usage: readTokenUsage(readCompletion(bodyJson).usage) }
+    const { bodyJson, usage } = readCompletion(await answer.readText(maxAnswerBytes), options.model)
+    return { bodyJson, usage: readTokenUsage(usage) }
   }
 
   /**
@@ -54,7 +54,7 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
   }
 
   function stream(call: ProviderCall): AsyncIterable<readonly string[]> {
-    return readChatStream(() => openStream(call))
+    return readChatStream(() => openStream(call), options.model)
   }
 
   async function embed(call: ProviderCall): Promise<Completion> {
@@ -68,7 +68,7 @@ export function createOpenAiCompatibleProvider(options: UpstreamOptions): Provid
       signal,
     })
     if (!answer.isSuccess) throw (await readRefusal(answer, habits)).error
-    return readEmbeddings(await answer.readText(maxAnswerBytes))
+    return readEmbeddings(await answer.readText(maxAnswerBytes), call.bodyJson, options.model)
   }
 
   return { complete, stream, embed, close: () => http.close() }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dialectSamples } from './dialect-samples.ts'
 import { openAiError } from './refusal-samples.ts'
+import { richAnswers } from './rich-answers.ts'
 import { replyInPieces, type Script, type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
 
 export function openAiFixture(name: string): string {
@@ -15,6 +16,7 @@ interface AskedFor {
 
 /** The answer of each kind of model that the fake has besides the samples of the presets. */
 const kinds: Readonly<Record<string, { readonly waiting: string; readonly stream: string }>> = {
+  ...richAnswers,
   plain: { waiting: openAiFixture('waiting.json'), stream: openAiFixture('stream.sse') },
   tools: { waiting: openAiFixture('waiting-tool-calls.json'), stream: openAiFixture('stream-tool-calls.sse') },
   structured: { waiting: structuredAnswer(), stream: '' },

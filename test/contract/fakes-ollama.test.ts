@@ -1,43 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { Ollama } from 'ollama'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createOllamaProvider } from '../../src/providers/ollama.ts'
+import { fakeOllama, ollamaVectors } from './fake-ollama.ts'
 import { callOf, failureOf, patient, readStream } from './provider-harness.ts'
-import { replyInPieces, type Script, type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
-
-function fixture(name: string): string {
-  return readFileSync(new URL(`../fixtures/ollama/${name}`, import.meta.url), 'utf8')
-}
-
-const token = { token: 'Hi', logprob: -0.1, bytes: [72, 105], top_logprobs: [{ token: 'Ho', logprob: -2 }] }
-const likely = { model: 'm', created_at: '2026-01-01T00:00:00Z', message: { role: 'assistant', content: 'Hi' } }
-const errorLine = '{"error":"model runner has unexpectedly stopped"}\n'
-
-/** What each model of the fake says, as the tests of the adapter are fed with it. */
-const kinds: Readonly<Record<string, { readonly waiting: string; readonly stream: string }>> = {
-  plain: { waiting: fixture('waiting.json'), stream: fixture('stream.ndjson') },
-  thinking: { waiting: fixture('waiting-thinking.json'), stream: fixture('stream-thinking.ndjson') },
-  tools: { waiting: fixture('waiting-tool-calls.json'), stream: fixture('stream-tool-calls.ndjson') },
-  likely: { waiting: JSON.stringify({ ...likely, logprobs: [token], done: true }), stream: '' },
-  'breaks off': { waiting: '', stream: `${fixture('stream.ndjson').split('\n').slice(0, 2).join('\n')}\n${errorLine}` },
-}
-const vectors = [
-  [0.5, -0.25],
-  [1, 0],
-]
-
-const fakeOllama: Script = (response, request) => {
-  const { model, stream } = JSON.parse(request.body) as { model: string; stream?: boolean }
-  const send = (status: number, body: string) =>
-    void response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body)
-  if (model === 'busy') return send(503, fixture('error-503.json'))
-  if (request.path === '/api/embed')
-    return send(200, JSON.stringify({ model, embeddings: vectors, prompt_eval_count: 4 }))
-  const kind = kinds[model]
-  if (!kind) return send(404, fixture('error-404.json'))
-  if (stream === false) return send(200, kind.waiting)
-  return replyInPieces('application/x-ndjson', kind.stream.split(/(?<=\n)/))(response, request)
-}
+import { type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
 
 let fake: ScriptedUpstream
 let client: Ollama
@@ -90,7 +56,7 @@ describe('Ollama’s client', () => {
   it('reads log probabilities and embeddings', async () => {
     const { logprobs } = await client.chat({ model: 'likely', messages, logprobs: true, top_logprobs: 1 })
     expect(logprobs?.[0]).toMatchObject({ token: 'Hi', logprob: -0.1 })
-    expect((await client.embed({ model: 'e', input: ['a', 'b'] })).embeddings).toEqual(vectors)
+    expect((await client.embed({ model: 'e', input: ['a', 'b'] })).embeddings).toEqual(ollamaVectors)
   })
 
   it('makes its own errors of refusals, and of one in the middle of a stream', async () => {

@@ -32,13 +32,14 @@ const answering = (answer: (request: SeenRequest) => object, headers = {}): Scri
 }
 
 describe('gemini: embeddings', () => {
-  it('of one text are a list of one, without counts where Google sends none', async () => {
+  it('of one text are a list of one, with counts of 0 where Google sends none', async () => {
     const script = answering(() => ({ embedding: { values: [0.5, -1] } }))
     const { list, usage, requests } = await embed(gemini, script, { input: 'Hello', dimensions: 2, user: 'u' })
     expect(list).toEqual({
       object: 'list',
       data: [{ object: 'embedding', index: 0, embedding: [0.5, -1] }],
       model: 'gemini-embedding-001',
+      usage: { prompt_tokens: 0, total_tokens: 0 },
     })
     expect(usage).toBeNull()
     expect(requests).toEqual([

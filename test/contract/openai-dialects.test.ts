@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { providerPresets } from '../../src/config/provider-presets.ts'
 import { ChatAssembler } from '../../src/core/chat-assembler.ts'
 import { createProvider, type ProviderDeployment } from '../../src/providers/registry.ts'
+import { chatCompletion, chatCompletionChunk, embeddingList } from '../support/openai-chat.ts'
 import { Seeded } from '../support/seeded.ts'
+import { extrasOf, withoutExtras } from '../support/upstream-extras.ts'
 import { type DialectSample, dialectSamples } from './dialect-samples.ts'
 import { callOf, failureOf, patient, readStream } from './provider-harness.ts'
 import { refusalSamples } from './refusal-samples.ts'
@@ -61,25 +63,36 @@ describe('answers of the presets', () => {
     expect(samples.map(([name]) => name).sort()).toEqual(expected.map(([name]) => name).sort())
   })
 
-  it.each(samples)('of %s come through as they were written, and are counted', async (name, sample) => {
-    const body = JSON.stringify(sample.waiting)
-    // DeepSeek sends blank lines while a call waits.
-    await withProvider(name, replyInPieces('application/json', ['\n', '\n', body]), async (provider) => {
-      const { bodyJson, usage } = await provider.complete(callOf())
-      expect(bodyJson.trim()).toBe(body)
-      const { cached: _cached, reasoned: _reasoned, ...sums } = sample.usage
-      expect(usage?.prompt_tokens).toBe(sums.prompt)
-    })
-  })
+  it.each(samples)(
+    'of %s come through in OpenAI’s form, with all that the upstream adds, and are counted',
+    async (name, sample) => {
+      const body = JSON.stringify(sample.waiting)
+      // DeepSeek sends blank lines while a call waits.
+      await withProvider(name, replyInPieces('application/json', ['\n', '\n', body]), async (provider) => {
+        const { bodyJson, usage } = await provider.complete(callOf())
+        expect(chatCompletion.parse(withoutExtras(name, JSON.parse(bodyJson))).choices[0]).toMatchObject({
+          message: { content: sample.text, refusal: null },
+          finish_reason: 'stop',
+          logprobs: null,
+        })
+        for (const extra of extrasOf(name))
+          expect([extra, bodyJson.includes(`"${extra}":`)]).toEqual([extra, body.includes(`"${extra}":`)])
+        const { cached: _cached, reasoned: _reasoned, ...sums } = sample.usage
+        expect(usage?.prompt_tokens).toBe(sums.prompt)
+      })
+    },
+  )
 
   it.each(samples)('of %s are read the same wherever the stream is cut', async (name, sample) => {
     const script: Script = (response, request) =>
       replyInPieces('text/event-stream', cutAtRandom(sample.stream, seeded))(response, request)
     await withProvider(name, script, async (provider) => {
       for (let round = 0; round < 12; round += 1) {
-        const { text, completion, failure } = await readStream(provider.stream(callOf()))
+        const { jsons, text, completion, failure } = await readStream(provider.stream(callOf()))
         expect({ text, failure }).toEqual({ text: sample.text, failure: null })
-        expect(completion.choices[0].finish_reason).toBe(sample.finish)
+        expect(completion.choices[0].finish_reason).toBe('stop')
+        for (const chunk of jsons) chatCompletionChunk.parse(withoutExtras(name, JSON.parse(chunk), true))
+        chatCompletion.parse(withoutExtras(name, completion))
         if (sample.reasoning) expect(completion.choices[0].message.reasoning_content).toBe(sample.reasoning)
       }
     })
@@ -301,8 +314,8 @@ describe('embeddings of the presets', () => {
   }
   const call = callOf({ bodyJson: '{"input":"secret text","encoding_format":"base64","dimensions":2}' })
 
-  it('come through as they were written', async () => {
-    const body = JSON.stringify(answer)
+  it('come through as they were written, where the vectors are as they were asked for', async () => {
+    const body = JSON.stringify({ ...answer, data: [{ ...answer.data[0], embedding: 'AAAAPwAAAL8=' }] })
     await withProvider('openai', reply(200, json, body), async (provider, requests) => {
       expect(await provider.embed(call)).toEqual({
         bodyJson: body,
@@ -313,6 +326,20 @@ describe('embeddings of the presets', () => {
         body: '{"model":"the-model","input":"secret text","encoding_format":"base64","dimensions":2}',
       })
     })
+  })
+
+  it('are numbers or base64 as they were asked for, whatever the upstream knows', async () => {
+    const encoded = { ...answer, data: [{ ...answer.data[0], embedding: 'AAAAPwAAAL8=' }] }
+    for (const [written, asked, wanted] of [
+      [answer, 'base64', encoded],
+      [encoded, 'float', answer],
+    ] as const) {
+      await withProvider('vllm', reply(200, json, JSON.stringify(written)), async (provider) => {
+        const bodyJson = JSON.stringify({ input: 'text', encoding_format: asked })
+        const list = embeddingList.parse(JSON.parse((await provider.embed(callOf({ bodyJson }))).bodyJson))
+        expect(list).toEqual(wanted)
+      })
+    }
   })
 
   it.each(['groq', 'deepseek', 'cerebras', 'perplexity', 'mlx', 'xai'])(

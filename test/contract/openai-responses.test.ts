@@ -132,7 +132,7 @@ describe('a response that is waited for', () => {
     const refused = client.responses.create({ model, input, tools: [{ type: 'web_search' }] })
     await expect(refused).rejects.toMatchObject({ status: 400, code: 'invalid_request', param: 'tools[0].type' })
     broker.upstream.script = (_call, response) => void response.writeHead(500).end('{}')
-    await expect(client.responses.create({ model, input })).rejects.toMatchObject({
+    await expect(client.responses.create({ model, input: 'to fail' })).rejects.toMatchObject({
       status: 502,
       code: 'upstream_failed',
     })

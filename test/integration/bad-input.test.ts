@@ -82,7 +82,7 @@ describe('a chat', () => {
     ],
     row('a model of a wrong type', { model: 7 }, 'model', /string/),
     row('an empty model', { model: '' }, 'model'),
-    ['no model', chatPath, { json: { messages } }, invalid('model', /string/)],
+    ['no model', chatPath, { json: { messages } }, invalid('model', /^Missing field model: expected string$/)],
     ['no messages', chatPath, { json: { model: 'local' } }, invalid('messages', /array/)],
     row('empty messages', { messages: [] }, 'messages', /at least|>=1/),
     row('messages that are text', { messages: 'hello' }, 'messages', /array/),
@@ -256,6 +256,7 @@ describe('a job', () => {
   const hook = (url: string, more: object = {}) => ({ webhook: { url, ...more } })
   refuses([
     row('an unknown key', { prioritty: 'batch' }, invalid('prioritty', /prioritty/)),
+    row('a key that is needed, misspelt', { model: undefined, modle: 'local' }, invalid('modle', /known are model/)),
     row('an unknown key in its input', { input: { ...good.input, bodi: {} } }, invalid('input.bodi')),
     row('no input', { input: undefined }, invalid('input', /object/)),
     row(

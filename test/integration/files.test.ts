@@ -126,6 +126,15 @@ describe('an upload', () => {
     expect(await readdir(blobs)).toEqual(before)
   })
 
+  it('that is refused before its end does not hold up what follows on its connection', async () => {
+    const body = new FormData()
+    body.append('another', new Blob([new Uint8Array(12 * 1024 * 1024)]), 'input.jsonl')
+    const refused = await broker.send('/v1/files', { body })
+    expect(await refused.json()).toMatchObject({ error: { code: 'invalid_request', param: 'file' } })
+    const following = Array.from({ length: 4 }, async () => (await broker.send('/v1/files')).status)
+    expect(await Promise.all(following)).toEqual([200, 200, 200, 200])
+  })
+
   it('of more than 200 MiB is refused', async () => {
     const before = await readdir(blobs)
     const megabyte = new Uint8Array(1024 * 1024).fill(0x20)
@@ -134,7 +143,7 @@ describe('an upload', () => {
     expect(response.status).toBe(413)
     expect(await response.json()).toMatchObject({ error: { code: 'body_too_large', param: 'file' } })
     expect(await readdir(blobs)).toEqual(before)
-  })
+  }, 60_000)
 
   it('that breaks off leaves nothing', async () => {
     const before = await readdir(blobs)

@@ -3,6 +3,7 @@ import { expectErrorShape } from '../support/api-errors.ts'
 import { startTestBroker, type TestBroker } from '../support/broker.ts'
 import { type ChatScript, chunkRecord, echo, lastRecords, say } from '../support/chat-upstream.ts'
 import { contentOf, dataOf, idOf, isComment, readRecords, typeOf } from '../support/sse-reader.ts'
+import { stepwise } from '../support/stepwise-upstream.ts'
 
 /** A stream that breaks can be taken up again at any event, and then holds what it would have held: byte for byte. */
 let broker: TestBroker
@@ -242,37 +243,6 @@ class DroppingReader {
     const seen = this.records.length
     for (const { resolve } of this.#waiting.filter(({ sequence }) => sequence <= seen)) resolve()
     this.#waiting = this.#waiting.filter(({ sequence }) => sequence > seen)
-  }
-}
-
-/** An upstream that sends one piece each time it is told to; what the prompt asks to echo, where there are no pieces. */
-function stepwise(cuts: readonly string[] | null) {
-  const cutUp = (prompt: string) => cuts ?? prompt.replace(/^echo:\s*/, '').match(/[\s\S]{1,5}/gu) ?? []
-  let steps = 0
-  let wake = () => {}
-  let done = false
-  const script: ChatScript = async (call, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    for (const content of cutUp(call.prompt)) {
-      while (steps === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-      steps -= 1
-      response.write(chunkRecord({ content }))
-    }
-    done = true
-    response.end(lastRecords())
-  }
-  return {
-    script,
-    countOf: (prompt: string) => cutUp(prompt).length,
-    isDone: () => done,
-    sendNext() {
-      steps += 1
-      wake()
-    },
   }
 }
 

@@ -25,6 +25,7 @@ describe('what a chat needs', () => {
     ['n', { n: 2 }],
     ['seed', { seed: 0 }],
     ['reasoning', { reasoning_effort: 'low' }],
+    ['web_search', { web_search_options: {} }],
   ] as const)('is %s for %o', (need, body, isStream: boolean | undefined = false) => {
     expect(needsOf(body, isStream)).toEqual(['chat', need].sort())
   })

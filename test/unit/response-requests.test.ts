@@ -272,7 +272,7 @@ describe('what a chat cannot do', () => {
     [{ context_management: [{}] }, 'context_management'],
     [{ moderation: {} }, 'moderation'],
     [{ truncation: 'auto' }, 'truncation'],
-    [{ include: ['reasoning.encrypted_content'] }, 'include[0]'],
+    [{ include: ['web_search_call.results'] }, 'include[0]'],
     [{ stream_options: { include_obfuscation: true } }, 'stream_options.include_obfuscation'],
     [{ service_tier: 'scale' }, 'service_tier'],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],

@@ -56,6 +56,19 @@ describe('an upstream', () => {
   })
 
   it.each([
+    ['openai', ['store', 'metadata', 'user', 'prediction']],
+    ['vllm', ['store', 'metadata', 'user', 'prediction']],
+    ['groq', ['user']],
+    ['cerebras', ['user']],
+    ['mistral', ['prediction']],
+  ] as const)('%s is told of the fields that say nothing about the answer %s', (provider, told) => {
+    const { quirks = {} } = providerPresets[provider] as { quirks?: DialectQuirks }
+    const hints = { store: true, metadata: { run: '1' }, user: 'u', prediction: { type: 'content', content: 'x' } }
+    const body = JSON.parse(adaptChatBody(JSON.stringify({ messages: [], ...hints, temperature: 1 }), quirks))
+    expect(Object.keys(body)).toEqual(['messages', ...told, 'temperature'])
+  })
+
+  it.each([
     ['mistral', 'auto'],
     ['vllm', 'flex'],
     ['azure', 'flex'],

@@ -53,7 +53,8 @@ export interface ResponseRequest {
   readonly temperature?: Nullable<number>
   readonly top_p?: Nullable<number>
   readonly top_logprobs?: Nullable<number>
-  readonly include?: Nullable<readonly 'message.output_text.logprobs'[]>
+  /** What a chat has no encrypted form of is left out of the answer: clients ask for it just in case. */
+  readonly include?: Nullable<readonly ('message.output_text.logprobs' | 'reasoning.encrypted_content')[]>
   readonly metadata?: Nullable<Readonly<Record<string, string>>>
   readonly store?: Nullable<boolean>
   readonly background?: Nullable<boolean>

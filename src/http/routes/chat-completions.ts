@@ -22,14 +22,15 @@ export function registerChatRoutes(app: FastifyInstance, deps: HttpDeps): void {
       config: { jobHeaders: true },
     },
     async (request, reply) => {
-      const { model, stream: wantsStream, stream_options, store, service_tier: tier } = request.body
+      const { model, stream: wantsStream, stream_options, store, service_tier: tier, metadata } = request.body
       const includeUsage = stream_options?.include_usage === true
       const stream = wantsStream === true
       const wish = readPreference(request.headers)
       // A stream begins at once: there is nothing to wait for.
       const preference = stream && wish && wish.waitMs > 0 ? null : wish
       const isAsync = preference?.waitMs === 0
-      const call = { endpoint, model, stream, includeUsage, isAsync, isDurable: store === true, tier } as const
+      const facts = { endpoint, model, stream, includeUsage, isAsync, tier } as const
+      const call = { ...facts, isDurable: store === true, metadata: metadata ?? undefined }
       const { accepted, follower } = await startCall(call, request, deps)
       reply.header('x-sluice-job-id', accepted.id)
       // A stream begins with 200 at once; what is known to fail can still say so in its status.

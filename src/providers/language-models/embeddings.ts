@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseJsonObject } from '../../core/json-object.ts'
 import { type Completion, type ProviderCall, ProviderError, type TokenUsage } from '../../core/provider.ts'
+import { encodeVector } from '../vector-encoding.ts'
 import type { EmbeddingDialect, EmbeddingOptions } from './dialect.ts'
 import { firstField, unsupported } from './unsupported.ts'
 import { type Upstream, UpstreamCall } from './upstream-call.ts'
@@ -127,17 +128,11 @@ function toList(embedded: readonly Embedded[], request: EmbeddingRequest, model:
     data: vectors.map((vector, index) => ({
       object: 'embedding',
       index,
-      embedding: request.encoding_format === 'base64' ? toBase64(vector) : vector,
+      embedding: request.encoding_format === 'base64' ? encodeVector(vector) : vector,
     })),
     model,
-    ...(usage === null ? {} : { usage: { prompt_tokens: usage.prompt_tokens, total_tokens: usage.total_tokens } }),
+    // OpenAI always counts them: 0 where the upstream does not.
+    usage: { prompt_tokens: usage?.prompt_tokens ?? 0, total_tokens: usage?.total_tokens ?? 0 },
   })
   return { bodyJson, usage }
-}
-
-/** 32-bit floats, little-endian, as OpenAI has them. */
-function toBase64(vector: readonly number[]): string {
-  const bytes = Buffer.alloc(vector.length * 4)
-  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4)
-  return bytes.toString('base64')
 }
