@@ -11,10 +11,18 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI, { toFile } from 'openai'
 
+process.on('uncaughtException', (error) => {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) console.error(cause.message)
+  process.exit(1)
+})
+
 const { SLUICE_URL = 'http://127.0.0.1:4000', SLUICE_API_KEY, MODEL = 'sandbox' } = process.env
 const files = process.argv.slice(2)
 const linesPerFile = 200
 const endpoint = '/v1/chat/completions'
+// Without one the SDK would send the key in OPENAI_API_KEY.
+if (!SLUICE_API_KEY) throw new Error('SLUICE_API_KEY is not set')
+if (files.length === 0) throw new Error('which log files?')
 const client = new OpenAI({ baseURL: `${SLUICE_URL}/v1`, apiKey: SLUICE_API_KEY })
 
 interface OutcomeLine {
@@ -39,7 +47,8 @@ while (['validating', 'in_progress', 'finalizing'].includes(batch.status)) {
   batch = await client.batches.retrieve(batch.id)
 }
 
-for (const { line, code, message } of batch.errors?.data ?? []) console.error(`line ${line}: ${code}: ${message}`)
+for (const { line, code, message } of batch.errors?.data ?? [])
+  console.error(`line ${line ?? '-'}: ${code}: ${message}`)
 for (const { custom_id: name, response } of await readLines(batch.output_file_id)) {
   console.log(`## ${name}\n\n${response?.body.choices[0]?.message.content}\n`)
 }

@@ -48,6 +48,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Libraries that only one place may know. */
 const homes: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-s3': ['store'],
   bullmq: ['queue'],
   ioredis: ['store', 'queue', 'compose', 'delivery'],
   fastify: ['http'],

@@ -42,6 +42,8 @@ export interface TestBrokerOptions {
   readonly models?: Readonly<Record<string, readonly DeploymentSketch[]>> | undefined
   /** Further keys of models, by name. */
   readonly modelKeys?: Readonly<Record<string, Partial<NonNullable<ConfigInput['models']>[string]>>>
+  /** Models with upstreams of their own, as the configuration has them. */
+  readonly moreModels?: ConfigInput['models']
   /** Whether the roles know that they share a process, as with `sluice up`; else they behave as processes apart. */
   readonly shared?: boolean
   /** The operator's key; null for none. */
@@ -52,6 +54,8 @@ export interface TestBrokerOptions {
   readonly redisPools?: readonly string[]
   /** Where a pool's dispatchers find Redis, such as under a user of their own; as everybody else unless given. */
   readonly dispatcherRedis?: (pool: string, server: TestRedis) => Promise<string>
+  /** How often the courier trims indexes, in milliseconds. */
+  readonly trimMs?: number
   /** How long a job waits before a detector that failed is asked for the second time. */
   readonly detectorWaitMs?: number
 }
@@ -162,7 +166,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 }
 
 function buildConfig(
-  { models = defaultModels, modelKeys = {}, config }: TestBrokerOptions,
+  { models = defaultModels, modelKeys = {}, moreModels = {}, config }: TestBrokerOptions,
   upstream: ChatUpstream,
   folder: string,
 ): Config {
@@ -178,12 +182,15 @@ function buildConfig(
     server: { port: 0, max_body_mb: 1 },
     data_dir: folder,
     pools: { studio: { residency: 'onprem' }, cloud: { residency: 'cloud' } },
-    models: Object.fromEntries(
-      Object.entries(models).map(([name, sketches]) => [
-        name,
-        { deployments: deploymentsOf(sketches), ...modelKeys[name] },
-      ]),
-    ),
+    models: {
+      ...Object.fromEntries(
+        Object.entries(models).map(([name, sketches]) => [
+          name,
+          { deployments: deploymentsOf(sketches), ...modelKeys[name] },
+        ]),
+      ),
+      ...moreModels,
+    },
     tenants: {
       acme: { keys: [keys.acme], webhook_secret: webhookSecret },
       globex: { keys: [keys.globex] },
@@ -198,11 +205,11 @@ function buildConfig(
 }
 
 async function startAllRoles(runtime: Runtime, options: TestBrokerOptions, server: TestRedis) {
-  const { dispatcherRedis = async () => server.url, detectorWaitMs } = options
+  const { dispatcherRedis = async () => server.url, detectorWaitMs, trimMs } = options
   const { redisPools = Object.keys(runtime.config.pools) } = options
   const starts = await Promise.allSettled<RunningRole>([
     startAuditor(runtime, { detectorWaitMs }),
-    startCourier(runtime),
+    startCourier(runtime, { trimMs }),
     ...redisPools.map(async (pool) =>
       startDispatcher({ ...runtime, redis: await dispatcherRedis(pool, server), node: `test-${pool}` }, { pool }),
     ),

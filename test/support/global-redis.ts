@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { findNativeServer } from '../../src/store/embedded/native-server.ts'
+import { canInstall, installPackage } from './apt.ts'
 import { type RedisSource, redisSource, setRedisSource } from './redis-source.ts'
 
 /**
@@ -22,7 +20,7 @@ interface Choice {
 
 // A machine may have the docker command, or a DOCKER_HOST, and no engine that answers.
 const engineTimeoutMs = 2_000
-// Pulling an image or installing a package over a slow line.
+// Pulling an image over a slow line.
 const downloadTimeoutMs = 180_000
 
 async function chooseSource(): Promise<Choice> {
@@ -60,17 +58,8 @@ async function chooseNative(): Promise<Choice | undefined> {
 }
 
 async function installNative(): Promise<Choice | undefined> {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return undefined
-  console.log('Redis for the tests: none found; installing redis-server with apt-get')
-  try {
-    await apt('update')
-    await apt('install', '-y', '--no-install-recommends', 'redis-server')
-  } catch (error) {
-    console.log(`apt-get could not install it: ${error instanceof Error ? error.message.trim() : error}`)
-  }
-  // The package starts a service on port 6379 where it can, and at every boot. The tests start their own servers.
-  await run('service', ['redis-server', 'stop']).catch(() => {})
-  await run('update-rc.d', ['redis-server', 'disable']).catch(() => {})
+  if (!canInstall()) return undefined
+  await installPackage('redis-server', { forWhat: 'Redis for the tests', service: 'redis-server' })
   return chooseNative()
 }
 
@@ -79,18 +68,6 @@ function chooseWasm(): Choice {
     source: 'wasm',
     reason: 'Valkey as WebAssembly, one process per test; tests that need a native server are skipped',
   }
-}
-
-/** Waits for another apt that holds the lock, such as an automatic upgrade. */
-function apt(...words: string[]): Promise<unknown> {
-  return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=60', ...words])
-}
-
-function run(command: string, words: readonly string[]): Promise<unknown> {
-  return promisify(execFile)(command, words, {
-    timeout: downloadTimeoutMs,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  })
 }
 
 /** Undefined when it takes longer. */
