@@ -4,12 +4,12 @@
  * adapter's business.
  *
  * undici times the connection, the wait for headers and the silences of a body, each to about half a second. Its pool
- * knows neither a limit for the whole call nor an abort while it still connects, so those two are kept here, by one
- * timer and one abort controller per call.
+ * knows neither a limit for the whole call nor an abort while it still connects, so those two are kept here.
  */
 import { isUtf8 } from 'node:buffer'
-import { type Dispatcher, errors, Pool } from 'undici'
+import { errors, Pool } from 'undici'
 import { type CallTimeouts, ProviderError, type ProviderFailure } from '../core/provider.ts'
+import { type AnswerHead, HttpExchange } from './http-exchange.ts'
 import { Utf8Reader } from './utf8-reader.ts'
 
 export interface HttpClientOptions {
@@ -57,45 +57,25 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     bodyTimeout: idleMs,
   })
 
-  function post(call: HttpCall): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      if (call.signal.aborted) return reject(abortedError())
-      const controller = new AbortController()
-      const settle = () => {
-        clearTimeout(totalTimer)
-        call.signal.removeEventListener('abort', onAbort)
-      }
-      const stop = (error: ProviderError) => {
-        settle()
-        controller.abort(error)
-        // undici tells of an abort only once it has connected; nobody should wait for that.
-        reject(error)
-      }
-      const onAbort = () => stop(abortedError())
-      const totalTimer = setTimeout(
-        () => stop(new ProviderError('total_timeout', 'The call took longer than it may in all')),
-        Math.min(totalMs, longestTimerMs),
-      )
-      call.signal.addEventListener('abort', onAbort)
-
-      pool.request(
-        {
-          method: 'POST',
-          path: `${prefix}${call.path}${base.search}`,
-          headers: call.headers,
-          body: call.body,
-          signal: controller.signal,
-        },
-        (error, response) => {
-          if (error !== null) {
-            settle()
-            return reject(toProviderError(error, 'connection'))
-          }
-          response.body.once('close', settle)
-          resolve(new HttpAnswer(response))
-        },
-      )
+  async function post(call: HttpCall): Promise<HttpAnswer> {
+    if (call.signal.aborted) throw abortedError()
+    const onAbort = () => exchange.stop(abortedError())
+    const exchange = new HttpExchange(() => {
+      clearTimeout(totalTimer)
+      call.signal.removeEventListener('abort', onAbort)
     })
+    const totalTimer = setTimeout(
+      () => exchange.stop(new ProviderError('total_timeout', 'The call took longer than it may in all')),
+      Math.min(totalMs, longestTimerMs),
+    )
+    call.signal.addEventListener('abort', onAbort)
+    const path = `${prefix}${call.path}${base.search}`
+    pool.dispatch({ method: 'POST', path, headers: call.headers, body: call.body }, exchange)
+    try {
+      return new HttpAnswer(await exchange.head, exchange)
+    } catch (error) {
+      throw toProviderError(error, 'connection')
+    }
   }
 
   return { post, close: () => pool.close() }
@@ -104,16 +84,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 /** Status and headers of an answer whose body is still on its way. Read it once, by one of the methods. */
 export class HttpAnswer {
   readonly status: number
-  readonly headers: Dispatcher.ResponseData['headers']
-  readonly #body: Dispatcher.ResponseData['body']
+  readonly headers: AnswerHead['headers']
+  readonly #exchange: HttpExchange
   #released = false
 
-  constructor(response: Dispatcher.ResponseData) {
-    this.status = response.statusCode
-    this.headers = response.headers
-    this.#body = response.body
-    // A body that breaks while nobody reads it must not end the process.
-    this.#body.on('error', () => {})
+  constructor({ status, headers }: AnswerHead, exchange: HttpExchange) {
+    this.status = status
+    this.headers = headers
+    this.#exchange = exchange
   }
 
   get isSuccess(): boolean {
@@ -124,23 +102,22 @@ export class HttpAnswer {
    * The whole body as text. A larger one than `maxBytes` and one that is no UTF-8 are an `invalid_response`, a broken one
    * is a `connection`.
    */
-  readText(maxBytes: number): Promise<string> {
-    const body = this.#body
-    return new Promise((resolve, reject) => {
-      const pieces: Buffer[] = []
-      let sizeBytes = 0
-      body.on('data', (piece: Buffer) => {
+  async readText(maxBytes: number): Promise<string> {
+    const pieces: Buffer[] = []
+    let sizeBytes = 0
+    try {
+      for (let piece = await this.#exchange.next(); piece; piece = await this.#exchange.next()) {
         sizeBytes += piece.length
-        if (sizeBytes <= maxBytes) pieces.push(piece)
-        else body.destroy(tooLarge(maxBytes))
-      })
-      body.on('end', () => {
-        const bytes = Buffer.concat(pieces, Math.min(sizeBytes, maxBytes))
-        if (isUtf8(bytes)) resolve(bytes.toString())
-        else reject(notUtf8())
-      })
-      body.on('error', (error) => reject(toProviderError(error, 'connection')))
-    })
+        if (sizeBytes > maxBytes) throw tooLarge(maxBytes)
+        pieces.push(piece)
+      }
+    } catch (error) {
+      this.abandon()
+      throw toProviderError(error, 'connection')
+    }
+    const bytes = Buffer.concat(pieces, sizeBytes)
+    if (!isUtf8(bytes)) throw notUtf8()
+    return bytes.toString()
   }
 
   /**
@@ -162,7 +139,7 @@ export class HttpAnswer {
   async *bytes(): AsyncGenerator<Buffer, void, undefined> {
     try {
       let sizeBytes = 0
-      for await (const piece of this.#body.iterator({ destroyOnReturn: false })) {
+      for (let piece = await this.#exchange.next(); piece; piece = await this.#exchange.next()) {
         sizeBytes += piece.length
         if (sizeBytes > maxAnswerBytes) throw tooLarge(maxAnswerBytes)
         yield piece
@@ -170,7 +147,7 @@ export class HttpAnswer {
     } catch (error) {
       throw toProviderError(error, 'cut_stream')
     } finally {
-      if (this.#released) this.#drain()
+      if (this.#released) this.#exchange.drain(drainMs, abandonedError())
       else this.abandon()
     }
   }
@@ -182,15 +159,7 @@ export class HttpAnswer {
 
   /** Closes the connection, which is how an upstream learns that it may stop generating. */
   abandon(): void {
-    this.#body.destroy()
-  }
-
-  #drain(): void {
-    const body = this.#body
-    if (body.closed) return
-    const timer = setTimeout(() => body.destroy(), drainMs)
-    body.once('close', () => clearTimeout(timer))
-    body.resume()
+    this.#exchange.stop(abandonedError())
   }
 }
 
@@ -219,6 +188,11 @@ function tooLarge(maxBytes: number): ProviderError {
 
 function notUtf8(): ProviderError {
   return new ProviderError('invalid_response', 'The answer is not UTF-8')
+}
+
+/** Nobody reads on, so nobody gets it. */
+function abandonedError(): ProviderError {
+  return new ProviderError('aborted', 'The answer was abandoned')
 }
 
 function abortedError(): ProviderError {
