@@ -149,6 +149,7 @@ function createAccept(
     checkWebhookUrl: (url) => checkWebhookUrl(url, 'webhook.url'),
     tracing: telemetry.tracing,
     auditsOnArrival: shared !== undefined,
+    takePlace: shared?.takePlace,
   }
 }
 

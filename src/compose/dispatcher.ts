@@ -1,14 +1,15 @@
 import type { Config } from '../config/schema.ts'
 import type { DeploymentConfig } from '../config/schema-models.ts'
 import type { JobId } from '../core/job.ts'
-import type { QueueEntry } from '../core/ports.ts'
+import type { Lane, QueueEntry } from '../core/ports.ts'
 import { NodeWatch } from '../node/node-watch.ts'
 import type { NodeDeployment } from '../node/watched-deployment.ts'
+import { DirectWork, type Room } from '../pipeline/direct-work.ts'
 import type { DispatchDeps } from '../pipeline/dispatch-deps.ts'
 import { dispatchJob } from '../pipeline/dispatch-job.ts'
 import { BacklogKeeper } from '../pipeline/wake-parked.ts'
 import { createTokenCounter } from '../pricing/token-counter.ts'
-import { priorityOf, sensitivityOf } from '../queue/lane-names.ts'
+import { laneName, priorityOf, sensitivityOf } from '../queue/lane-names.ts'
 import { Turns } from '../queue/turns.ts'
 import { version } from '../version.ts'
 import type { DispatcherLink } from './dispatcher-link.ts'
@@ -63,6 +64,31 @@ export async function startLinkedDispatcher(
     }
   }
 
+  function takeRoom({ priority }: Lane, deployment: string): Room | null {
+    const slot = link.direct?.takeSlot(priority)
+    if (!slot) return null
+    const turn = turns.takeNow({ deployment, priority })
+    if (!turn) {
+      slot.release()
+      return null
+    }
+    const { abort } = slot
+    let job: JobId | null = null
+    return {
+      signal: abort.signal,
+      begin(id) {
+        job = id
+        running.set(id, abort)
+      },
+      leave() {
+        if (job !== null && running.get(job) === abort) running.delete(job)
+        turn.end()
+        slot.release()
+        keeper.freed(deployment)
+      },
+    }
+  }
+
   const lookAhead = residency === 'onprem' ? config.nodes.look_ahead : 0
   const consumer = link.consume({ concurrency: slots(), lookAhead, handle })
   const exchange = link.shareWork(turns)
@@ -73,6 +99,8 @@ export async function startLinkedDispatcher(
   // Half of the places ahead: the others are for what is more urgent.
   const places = () => Math.max(0, slots() + Math.floor(lookAhead / 2) - turns.running - turns.waiting)
   keeper.start(residency === 'onprem' ? places : null)
+  const direct = link.direct && new DirectWork({ ...work.deps, ...link.direct, queueOf: laneName, takeRoom })
+  if (direct) link.direct?.offer((lane, deployment) => direct.take(lane, deployment))
   return {
     name: `dispatcher ${options.pool}`,
     checkReady: () => link.checkReady(),
@@ -80,6 +108,7 @@ export async function startLinkedDispatcher(
       watch.leave()
       exchange?.stop()
       await consumer.stop(graceMs)
+      direct?.stop()
       await keeper.stop()
       await watch.stop()
       await work.close()

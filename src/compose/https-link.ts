@@ -42,6 +42,7 @@ export async function createHttpsLink(options: HttpsLinkOptions): Promise<HttpsL
       gates: new RemoteGates(broker, jobs),
       registry: new RemoteNodeRegistry(broker),
       consume: (wanted) => new RemoteConsumer({ ...wanted, broker, jobs, leaseMs, onLost: stops.lost, log }),
+      direct: null,
       // Its sisters on Redis don't hear it, and it does not hear them.
       shareWork: () => null,
       async onStop(listener) {

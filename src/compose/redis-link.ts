@@ -29,9 +29,10 @@ export async function createRedisLink(runtime: Runtime, pool: string): Promise<D
     if (ownLanes.has(name)) consumer?.claim(name)
     else shared?.ring(name)
   })
+  const store = createStore({ ...runtime, vaultKey: null }, redis)
   return {
     transport: 'redis',
-    store: createStore({ ...runtime, vaultKey: null }, redis),
+    store,
     queues,
     gates: new RedisGates(redis),
     registry: new RedisNodeRegistry(redis, [pool]),
@@ -51,6 +52,14 @@ export async function createRedisLink(runtime: Runtime, pool: string): Promise<D
       )
       return own
     },
+    direct: shared
+      ? {
+          keeper: store,
+          leaseMs: config.leases.duration,
+          takeSlot: (priority) => consumer?.takeSlot(priority) ?? null,
+          offer: (takePlace) => shared.onTakePlace(pool, takePlace),
+        }
+      : null,
     shareWork(turns) {
       if (residency === 'cloud' || config.nodes.look_ahead === 0) return null
       assert.ok(consumer, 'work is shared of what is consumed')

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { providerPresets } from '../config/provider-presets.ts'
 import type { Config } from '../config/schema.ts'
 import type { Logger } from '../core/telemetry.ts'
+import type { TakePlace } from '../pipeline/direct-work.ts'
 import { coalesceWrites } from '../store/coalesce-writes.ts'
 import { connectRedis, type RedisAddress, type RedisPurpose } from '../store/redis.ts'
 import { RedisJobStore } from '../store/redis-job-store.ts'
@@ -30,6 +31,7 @@ export interface Runtime {
  */
 export class SharedProcess {
   readonly #bells = new Map<string, (name: string) => void>()
+  readonly #direct = new Map<string, TakePlace>()
   #redis: Redis | null = null
 
   /** One connection for all workers: commands of one role and the next then leave together and in order. */
@@ -43,6 +45,13 @@ export class SharedProcess {
 
   onRing(names: readonly string[], bell: (name: string) => void): void {
     for (const name of names) this.#bells.set(name, bell)
+  }
+
+  /** Room at the dispatcher of a lane's pool; null where it has none. */
+  readonly takePlace: TakePlace = (lane, deployment) => this.#direct.get(lane.pool)?.(lane, deployment) ?? null
+
+  onTakePlace(pool: string, takePlace: TakePlace): void {
+    this.#direct.set(pool, takePlace)
   }
 
   /** Closes what is shared. Call it when all roles have stopped. */

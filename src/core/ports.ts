@@ -35,10 +35,23 @@ export interface NewJob {
   readonly replay?: { readonly record: ActionRecord }
   /** Made on arrival: the job begins in its lane instead of intake. */
   readonly decision?: RouteDecision
+  /** With a decision: the first attempt at its first candidate begins in the same step, unless the gate is shut. */
+  readonly claim?: FirstClaim
+}
+
+/** An attempt that begins without a queue entry. What brings the job back when its worker dies is `JobStore.untaken`. */
+export interface FirstClaim {
+  readonly node: string
+  readonly nowMs: number
+  readonly gate: GateClaim
+  readonly inputPrice: number
+  /** Until when nobody else looks after the job; `keep` moves it on. */
+  readonly keptUntilMs: number
 }
 
 export type CreateResult =
-  | { readonly kind: 'created' }
+  /** `start` is null where nothing was claimed. */
+  | { readonly kind: 'created'; readonly start: ClaimedStart | null }
   /** The idempotency key belongs to this job already, or the dead letter was replayed by it. */
   | { readonly kind: 'exists'; readonly id: JobId; readonly fingerprint: string }
   /** The dead letter that it was to replay has expired, or its batch no longer waits for this line. */
@@ -70,6 +83,10 @@ export interface RouteDecision {
   /** What the audit trail will say of it. */
   readonly record: Omit<DecisionRecord, 'job'>
 }
+
+export type Started = Extract<AttemptStart, { kind: 'go' }>
+/** What only the store can say of an attempt that has begun with its job. */
+export type ClaimedStart = Pick<Started, 'fence' | 'isProbe'>
 
 export type AttemptStart =
   | {
@@ -232,10 +249,12 @@ export interface JobStore {
   /** Open jobs past their deadline. */
   overdue(nowMs: number, limit: number): Promise<readonly JobId[]>
   /**
-   * Accepted jobs that no worker has taken, and that nobody has looked after since `olderThanMs`; `nowMs` is noted as
-   * the time when somebody did.
+   * Accepted jobs that no worker has taken, or that the worker of their `FirstClaim` has left, and that nobody has
+   * looked after since `olderThanMs`; `nowMs` is noted as the time when somebody did.
    */
   untaken(olderThanMs: number, nowMs: number, limit: number): Promise<readonly { id: JobId; spec: JobSpec }[]>
+  /** Says of jobs with a `FirstClaim` that their worker is there. */
+  keep(ids: readonly JobId[], untilMs: number): Promise<void>
   countOpen(): Promise<number>
   /**
    * Forgets entries in the indexes of these tenants whose jobs have expired. Of jobs that were made before `olderThanMs` all

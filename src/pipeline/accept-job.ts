@@ -4,7 +4,16 @@ import type { BatchId } from '../core/batch.ts'
 import type { RateLimits } from '../core/budget.ts'
 import { BrokerError } from '../core/errors.ts'
 import { createJobId, firstDeployment, type JobId, type JobSpec, type Surface } from '../core/job.ts'
-import type { JobStore, Queues, RouteDecision, Watcher } from '../core/ports.ts'
+import type {
+  ClaimedStart,
+  CreateResult,
+  JobStore,
+  NewJob,
+  Queues,
+  RouteDecision,
+  Started,
+  Watcher,
+} from '../core/ports.ts'
 import { describeRateRefusal, type RateLimiter } from '../core/rate-limit.ts'
 import type { ActionRecord } from '../core/records.ts'
 import type { Catalogue } from '../core/routing.ts'
@@ -14,6 +23,7 @@ import type { Metrics, Tracing } from '../core/telemetry.ts'
 import { mayUse, type Tenant } from '../core/tenant.ts'
 import type { Endpoint, Priority, Sensitivity } from '../core/vocabulary.ts'
 import { type DecideDeps, decide } from './decide-job.ts'
+import type { DirectPlace, TakePlace } from './direct-work.ts'
 import { type HandDeps, handOn, mayRun } from './hand-to-lane.ts'
 import { answerFrom, followsAnother, recipientOf } from './recall-answer.ts'
 
@@ -78,6 +88,8 @@ export interface AcceptDeps extends DecideDeps, HandDeps {
    * too: somebody waits for the answer, and the way through the queue would only lead back here.
    */
   readonly auditsOnArrival: boolean
+  /** Takes room at a dispatcher of this process, for a job that was audited on arrival and need not wait. */
+  readonly takePlace?: TakePlace | undefined
 }
 
 export interface Accepted {
@@ -108,6 +120,7 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
   const id = request.line?.job ?? createJobId()
   await admitToMinute(id, spec, request.bodyJson, deps)
   const { audited, isRejected } = await auditOnArrival(id, spec, request.bodyJson, deps)
+  const place = takePlaceFor(audited, deps)
   const job = {
     id,
     spec,
@@ -115,21 +128,22 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
     ...(request.response && { requestJson: request.response.requestJson }),
     ...(request.watcher && { watcher: request.watcher }),
     ...(audited && { decision: audited.decision }),
+    ...(place && { claim: place.claim }),
     ...(request.replay && { replay: { record: describeReplay(request.replay, id, deps.now()) } }),
   }
 
   if (request.idempotencyKey === undefined && !request.replay) {
     request.onId?.(id)
     // All leaves in one packet and Redis keeps the order. Should the rest get lost, the courier finds the job.
-    const created = deps.store.create(job)
-    await Promise.all([created, sendOn(id, spec, audited, deps, created)])
+    const created = create(job, place, audited, deps)
+    await Promise.all([created, sendOn(id, spec, audited, deps, { created, place })])
     deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
     return { id, spec, created: true, isRejected }
   }
 
   const { idempotencyKey: key } = request
   const idempotency = key === undefined ? undefined : { key, fingerprint: fingerprintOf(request) }
-  const result = await deps.store.create({ ...job, ...(idempotency && { idempotency }) })
+  const result = await create({ ...job, ...(idempotency && { idempotency }) }, place, audited, deps)
   if (result.kind === 'gone') {
     await letGo(id, spec, audited, deps)
     throw new BrokerError('job_not_replayable', 'The dead letter has expired or was discarded.', { param: 'id' })
@@ -140,7 +154,7 @@ async function accept(request: AcceptRequest, deps: AcceptDeps): Promise<Accepte
     return attach(result.id, result.fingerprint, idempotency?.fingerprint ?? '', request, deps)
   }
   request.onId?.(id)
-  await sendOn(id, spec, audited, deps)
+  await sendOn(id, spec, audited, deps, { created: Promise.resolve(result), place })
   deps.metrics.jobAccepted({ model: spec.model, priority: spec.priority, sensitivity: spec.sensitivity })
   return { id, spec, created: true, isRejected }
 }
@@ -177,6 +191,59 @@ async function auditOnArrival(
   })
 }
 
+/** Room for a job that nothing holds up. */
+function takePlaceFor(audited: Audited | null, deps: AcceptDeps): DirectPlace | null {
+  if (!audited?.mayRun || audited.answer || audited.recallKey !== null) return null
+  const { lane, plan } = audited.decision
+  return deps.takePlace?.(lane, firstDeployment(plan)) ?? null
+}
+
+/** Stores a job, and begins with it at the place that was taken for it, if there is one and the gate lets it in. */
+async function create(
+  job: NewJob,
+  place: DirectPlace | null,
+  audited: Audited | null,
+  deps: AcceptDeps,
+): Promise<CreateResult> {
+  if (!place || !audited) return deps.store.create(job)
+  try {
+    const result = await deps.store.create(job)
+    const claimed = startOf(result)
+    if (claimed) {
+      const start = describeStart(job.spec, audited.decision, claimed)
+      place.begin({ id: job.id, start, traceparent: audited.traceparent })
+    } else place.leave()
+    return result
+  } catch (error) {
+    place.leave()
+    // It may have been stored and claimed all the same; an entry without a job is dropped.
+    addToLane(job.id, audited, deps).catch(() => {})
+    throw error
+  }
+}
+
+function startOf(result: CreateResult): ClaimedStart | null {
+  return result.kind === 'created' ? result.start : null
+}
+
+/** What the store would say of the attempt that has begun. */
+function describeStart(spec: JobSpec, decision: RouteDecision, start: ClaimedStart): Started {
+  const { plan, lane, bodies, deadlineMs } = decision
+  return {
+    kind: 'go',
+    ...start,
+    plan,
+    candidate: 0,
+    attempts: [],
+    bodyJson: bodies.get(lane.pool) ?? '',
+    deadlineMs,
+    createdAtMs: spec.createdAtMs,
+    sensitivity: lane.sensitivity,
+    priority: spec.priority,
+    hasOutput: false,
+  }
+}
+
 /** Gives back what was taken for a job that will not be: the request was sent again, and it is another job. */
 async function letGo(id: JobId, spec: JobSpec, audited: Audited | null, deps: AcceptDeps): Promise<void> {
   const nowMs = deps.now()
@@ -202,24 +269,28 @@ async function admitToMinute(id: JobId, spec: JobSpec, bodyJson: string, deps: A
   })
 }
 
-/** Puts the job on its way: to an auditor, or, audited already, to its lane, or straight to its end. */
+/** Puts the job on its way unless it has begun: to an auditor, or, audited already, to its lane, or straight to its end. */
 async function sendOn(
   id: JobId,
   spec: JobSpec,
   audited: Audited | null,
   deps: AcceptDeps,
-  created: Promise<unknown> = Promise.resolve(),
+  { created, place }: { created: Promise<CreateResult>; place: DirectPlace | null },
 ): Promise<void> {
   const { priority, sensitivity, traceparent } = spec
   if (!audited) return deps.queues.addToIntake({ id, priority, sensitivity, traceparent })
+  if (place && startOf(await created)) return
   const { decision, answer, recallKey } = audited
   // What ends the job, or takes it down from behind another one, must find it stored.
   if (answer || recallKey !== null) await created
   if (answer) return void (await answerFrom(recipientOf(id, spec, decision), answer, 'hit', deps.store))
   if (await followsAnother(recallKey, id, spec, deps.recall)) return
   if (!(audited.mayRun ?? (await mayRun(id, spec, deps)))) return
-  const deployment = firstDeployment(decision.plan)
-  return deps.queues.addToLane(decision.lane, { id, hop: 1, deployment, traceparent: audited.traceparent })
+  return addToLane(id, audited, deps)
+}
+
+function addToLane(id: JobId, { decision, traceparent }: Audited, { queues }: AcceptDeps): Promise<void> {
+  return queues.addToLane(decision.lane, { id, hop: 1, deployment: firstDeployment(decision.plan), traceparent })
 }
 
 function admit(request: AcceptRequest, deps: AcceptDeps): void {

@@ -1,5 +1,6 @@
-import type { QueueEntry } from '../core/ports.ts'
-import { ClaimLostError } from './attempt-run.ts'
+import type { QueueEntry, Started } from '../core/ports.ts'
+import type { Span } from '../core/telemetry.ts'
+import { type AttemptRun, beginRun, ClaimLostError } from './attempt-run.ts'
 import { callUpstream } from './call-upstream.ts'
 import { claimJob } from './claim-job.ts'
 import type { DispatchDeps } from './dispatch-deps.ts'
@@ -11,9 +12,29 @@ import { settleAttempt } from './settle-attempt.ts'
  * @throws ClaimLostError when the job was lost although `signal` has not fired: the entry must stay with its lease.
  */
 export function dispatchJob(entry: QueueEntry, signal: AbortSignal, deps: DispatchDeps): Promise<void> {
+  return dispatch(entry, signal, (span) => claimJob(entry, span, deps), deps)
+}
+
+/** The same for a job that was claimed in the step that stored it. */
+export function dispatchClaimed(
+  entry: QueueEntry,
+  claim: Started,
+  signal: AbortSignal,
+  deps: DispatchDeps,
+): Promise<void> {
+  const gate = deps.gateOf(entry.deployment)
+  return dispatch(entry, signal, (span) => beginRun(entry, claim, { gate, span }, deps), deps)
+}
+
+function dispatch(
+  entry: QueueEntry,
+  signal: AbortSignal,
+  claim: (span: Span) => Promise<AttemptRun | null> | AttemptRun,
+  deps: DispatchDeps,
+): Promise<void> {
   deps.telemetry.metrics.queueWait(entry.waitedMs, { queue: entry.queue })
   return deps.telemetry.tracing.span('dispatch job', { parent: entry.traceparent, kind: 'consumer' }, async (span) => {
-    const run = await claimJob(entry, span, deps)
+    const run = await claim(span)
     if (!run) return
     try {
       await settleAttempt(run, await callUpstream(run, signal, deps), deps)

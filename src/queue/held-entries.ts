@@ -23,9 +23,17 @@ export interface Held {
   hasBegun: boolean
 }
 
+/** A slot for work that no queue entry stands for. */
+export interface Slot {
+  /** Aborted when the consumer stops and the work must be given up. */
+  readonly abort: AbortController
+  release(): void
+}
+
 /** The entries that a consumer has in hand, and their leases. */
 export class HeldEntries {
   readonly #held = new Set<Held>()
+  readonly #slots = new Set<AbortController>()
   readonly #leaseMs: number
 
   constructor(leaseMs: number) {
@@ -33,7 +41,7 @@ export class HeldEntries {
   }
 
   get size(): number {
-    return this.#held.size
+    return this.#held.size + this.#slots.size
   }
 
   /** Entries that are only held, in the order in which they came. */
@@ -42,7 +50,7 @@ export class HeldEntries {
   }
 
   get begun(): number {
-    let count = 0
+    let count = this.#slots.size
     for (const { hasBegun } of this.#held) if (hasBegun) count += 1
     return count
   }
@@ -59,6 +67,15 @@ export class HeldEntries {
   delete(held: Held): void {
     held.isOurs = false
     this.#held.delete(held)
+  }
+
+  takeSlot(onRelease: () => void): Slot {
+    const abort = new AbortController()
+    this.#slots.add(abort)
+    const release = () => {
+      if (this.#slots.delete(abort)) onRelease()
+    }
+    return { abort, release }
   }
 
   hasOf(queue: ServedQueue): boolean {
@@ -82,6 +99,7 @@ export class HeldEntries {
 
   /** Gives up everything that is in hand, so that others have it at once. */
   handBackAll(reason: string): Promise<unknown> {
+    for (const abort of this.#slots) abort.abort(new Error(reason))
     return this.handBack([...this.#held], reason)
   }
 

@@ -3,7 +3,7 @@ import type { ConsumeOptions, EntryConsumer } from '../core/consumer.ts'
 import type { Priority } from '../core/vocabulary.ts'
 import type { EntryData } from './bullmq-queues.ts'
 import { aheadAfterMs, handLimit, isYoung, slotLimit } from './hand-limits.ts'
-import { type Held, HeldEntries, rankOf } from './held-entries.ts'
+import { type Held, HeldEntries, rankOf, type Slot } from './held-entries.ts'
 import type { QueueName } from './lane-names.ts'
 import { completeEntry, type Look, takeEntry } from './manual-worker.ts'
 import { createMarkedQueue, type MarkedQueue, type MarkerOptions, Markers } from './markers.ts'
@@ -160,6 +160,12 @@ export class LaneConsumer implements EntryConsumer {
     if (queue && !this.#isClosed && this.#hasPlace(queue.priority)) this.#background(this.#fetch(queue, 'own'))
   }
 
+  /** A slot for work that would go into a queue; null where there is none, or where something in a queue waits for it. */
+  takeSlot(priority: Priority): Slot | null {
+    if (this.#isClosed || this.#due.size > 0 || !this.#hasSlot(priority)) return null
+    return this.#held.takeSlot(() => this.#serveDue())
+  }
+
   async #untilIdle(limitMs: number): Promise<void> {
     const deadline = Date.now() + limitMs
     while (this.#used > 0 && Date.now() < deadline) await pause(20)
@@ -203,8 +209,7 @@ export class LaneConsumer implements EntryConsumer {
 
   /** Whether one more entry may be in hand. */
   #hasPlace(priority: Priority, used = this.#used): boolean {
-    if (Date.now() < this.#sharesUntilMs) return this.#hasSlot(priority, used)
-    return used < handLimit(this.#options, priority)
+    return Date.now() < this.#sharesUntilMs ? this.#hasSlot(priority, used) : used < handLimit(this.#options, priority)
   }
 
   /**

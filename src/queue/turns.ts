@@ -35,6 +35,11 @@ interface Waiting extends Wait {
   readonly grant: (turn: Turn) => void
 }
 
+function newWait(entry: { deployment: string; priority: Priority }, grant: Waiting['grant']): Waiting {
+  const { deployment, priority } = entry
+  return { deployment, rank: priorities.indexOf(priority), overtakers: 0, keptMs: 0, keptSinceMs: 0, grant }
+}
+
 interface Running {
   readonly deployment: string
   readonly startedAtMs: number
@@ -101,17 +106,10 @@ export class Turns {
   take(entry: { deployment: string; priority: Priority }, signal: AbortSignal): Promise<Turn | null> {
     if (signal.aborted) return Promise.resolve(null)
     return new Promise((resolve) => {
-      const waiting: Waiting = {
-        deployment: entry.deployment,
-        rank: priorities.indexOf(entry.priority),
-        overtakers: 0,
-        keptMs: 0,
-        keptSinceMs: 0,
-        grant: (turn) => {
-          signal.removeEventListener('abort', leave)
-          resolve(turn)
-        },
-      }
+      const waiting = newWait(entry, (turn) => {
+        signal.removeEventListener('abort', leave)
+        resolve(turn)
+      })
       const leave = () => {
         this.#waiting = this.#waiting.filter((each) => each !== waiting)
         resolve(null)
@@ -121,6 +119,17 @@ export class Turns {
       this.#waiting.push(waiting)
       this.recheck()
     })
+  }
+
+  /** The turn of an entry that need not wait for it, null where it must. */
+  takeNow(entry: { deployment: string; priority: Priority }): Turn | null {
+    if (!this.#isReady(entry.deployment)) return null
+    const granted: Turn[] = []
+    const waiting = newWait(entry, (turn) => granted.push(turn))
+    this.#waiting.push(waiting)
+    this.recheck()
+    if (granted.length === 0) this.#waiting.pop()
+    return granted[0] ?? null
   }
 
   /** Deployments that could start one more call now, if they had an entry. */

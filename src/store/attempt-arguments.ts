@@ -1,6 +1,6 @@
 import type { GateClaim, GateClosedReason, GateOutcome } from '../core/gate.ts'
 import type { Attempt, DispatchPlan } from '../core/job.ts'
-import type { AttemptStart, Lane } from '../core/ports.ts'
+import type { AttemptStart, FirstClaim, Lane } from '../core/ports.ts'
 import type { Priority, Sensitivity } from '../core/vocabulary.ts'
 import { outcomeArgCount } from './gate-prelude.ts'
 
@@ -38,6 +38,12 @@ export function claimArgs(gate: GateClaim | null, timing: GateTiming): (string |
     gate.tokens,
     clockOf(timing),
   ]
+}
+
+/** In the order in which `create` reads them. */
+export function startArgs(claim: FirstClaim, claimId: string, timing: GateTiming): (string | number)[] {
+  const { node, nowMs, inputPrice, keptUntilMs, gate } = claim
+  return [node, nowMs, inputPrice, claimId, keptUntilMs, ...claimArgs(gate, timing)]
 }
 
 export function limitArgs(limits: GateClaim['limits']): (string | number)[] {

@@ -8,13 +8,25 @@ import { keys } from './keys.ts'
  * the attempt's place in the gate of its deployment as well.
  */
 
+/** Lua: an attempt begins. Readers are told by `tellBegun`. */
+export const beginLua = `
+local function begin(job, fence, started, node, now, inputPrice, claim)
+  call('HSET', job, 'stage', '${transitions.start.to}', 'fence', fence, 'node', node, 'claimed', now,
+    'started', started or now, 'input_price', inputPrice, 'used', '', 'claim', claim)
+end
+
+local function tellBegun(job, id, placeholders, watchers)
+  emit(job, id, 'job.in_progress {"masked":' .. (placeholders == '1' and 'true' or 'false') .. '}', watchers)
+end
+`
+
 /**
  * KEYS job body untaken · ARGV id hop node now inputPrice shut claim, then the gate's: gate deployment rpm tpm parallel
  * counts tokens clock.
  */
 const startAttempt = `
 local id, hop = ARGV[1], tonumber(ARGV[2])
-if hop == 1 then call('ZREM', KEYS[3], id) end
+call('ZREM', KEYS[3], id)
 local stage, atHop, lane, ready, fence, held, parked, claim, started, placeholders, plan, candidate, attempts, deadline,
   created, sensitivity, priority, output, watchers = unpack(call('HMGET', KEYS[1], 'stage', 'hop', 'lane', 'ready', 'fence',
   'held', 'parked', 'claim', 'started', 'placeholders', 'plan', 'candidate', 'attempts', 'deadline', 'created',
@@ -49,12 +61,8 @@ if stage == 'running' then
   attempts = call('HGET', KEYS[1], 'attempts')
 end
 fence = tonumber(fence or 0) + 1
-call('HSET', KEYS[1], 'stage', '${transitions.start.to}', 'fence', fence, 'node', ARGV[3], 'claimed', ARGV[4],
-  'started', started or ARGV[4], 'input_price', ARGV[5], 'used', '', 'claim', ARGV[7])
-if stage ~= 'running' then
-  emit(KEYS[1], id, 'job.in_progress {"masked":' .. (placeholders == '1' and 'true' or 'false') .. '}',
-    watchers)
-end
+begin(KEYS[1], fence, started, ARGV[3], ARGV[4], ARGV[5], ARGV[7])
+if stage ~= 'running' then tellBegun(KEYS[1], id, placeholders, watchers) end
 return go(isProbe)
 `
 
@@ -162,10 +170,8 @@ end`
  */
 /** What readers of a job get that is answered without a call: that it began, and the pieces of the answer. */
 const tellRecalled = `
-call('ZREM', KEYS[3], id)
 call('HSETNX', KEYS[1], 'started', ARGV[10])
-local masked = call('HGET', KEYS[1], 'placeholders') == '1' and 'true' or 'false'
-emit(KEYS[1], id, 'job.in_progress {"masked":' .. masked .. '}')
+tellBegun(KEYS[1], id, call('HGET', KEYS[1], 'placeholders'))
 local pieces = {}
 for piece in string.gmatch(ARGV[${restArg}], '[^\\30]+') do pieces[#pieces + 1] = piece end
 if #pieces > 0 then
@@ -197,7 +203,7 @@ local sequence = call('RPUSH', eventsOf(id), entry)
 call('PEXPIRE', eventsOf(id), ARGV[4])
 call('PEXPIRE', KEYS[1], ARGV[3])
 call('ZREM', KEYS[2], id)
-if before == 'intake' then call('ZREM', KEYS[3], id) end
+call('ZREM', KEYS[3], id)
 for index = ${firstBody}, ${firstBody - 1} + bodies do redis.pcall('DEL', ARGV[index]) end
 if state[3] == '1' then call('LPUSH', KEYS[4], id .. ' job.${transitions[ending].to}') end
 publish(KEYS[1], id, sequence, {entry}, true, result, state[8])
@@ -208,7 +214,7 @@ return 1
 const withGates = (body: string) => jobPrelude + lostAttempts + gatePrelude + body
 
 export const attemptScripts = {
-  startAttempt: withGates(claimLua + startAttempt),
+  startAttempt: withGates(claimLua + beginLua + startAttempt),
   append: jobPrelude + append,
   retry: withGates(reportLua + retry),
   moveOn: withGates(moveOn),
@@ -216,6 +222,6 @@ export const attemptScripts = {
   fail: withGates(reportLua + end('fail')),
   cancel: withGates(reportLua + end('cancel')),
   expire: withGates(reportLua + end('expire')),
-  recall: withGates(reportLua + end('recall')),
+  recall: withGates(reportLua + beginLua + end('recall')),
   reject: withGates(reportLua + end('reject')),
 }

@@ -1,5 +1,6 @@
 import { stages, transitions } from '../core/job-state.ts'
-import { attemptScripts } from './attempt-scripts.ts'
+import { attemptScripts, beginLua } from './attempt-scripts.ts'
+import { claimLua, gatePrelude } from './gate-prelude.ts'
 import { bindKeyLua } from './idempotency-keys.ts'
 import { advance, endedStages, jobPrelude, oneOf } from './job-prelude.ts'
 
@@ -7,6 +8,9 @@ import { advance, endedStages, jobPrelude, oneOf } from './job-prelude.ts'
 
 /** What `create` says of a dead letter that is gone. */
 export const goneReply = '-'
+/** What it says of a job whose first attempt has begun, and of one whose attempt is a probe. */
+export const startedReply = '+'
+export const probeReply = '?'
 
 /**
  * Lua that stores an auditor's decision: its values from argument `firstArg` on, the pools' bodies in the keys from
@@ -22,12 +26,34 @@ for index = ${firstBody}, #KEYS do call('SET', KEYS[index], ARGV[index + ${first
 record('decision', ${arg(8)})`
 }
 
+const startArg = 16
+/** As many as `startArgs` makes. */
+const startArgCount = 13
+const startArgv = (offset: number) => `ARGV[${startArg + offset}]`
+
+/** ARGV from `startArg` on: node now inputPrice claim keptUntil, then the gate's. */
+const start = `
+local reason, _, isProbe = claimGate(KEYS[1], id, ARGV[5], false, false, {gate = ${startArgv(5)},
+  deployment = ${startArgv(6)}, rpm = ${startArgv(7)}, tpm = ${startArgv(8)}, parallel = ${startArgv(9)},
+  counts = ${startArgv(10)}, tokens = ${startArgv(11)}, clock = ${startArgv(12)}})
+if not reason then
+  begin(KEYS[1], 1, nil, ${startArgv(0)}, ${startArgv(1)}, ${startArgv(2)}, ${startArgv(3)})
+  call('ZADD', KEYS[6], ${startArgv(4)}, id)
+  tellBegun(KEYS[1], id, ${startArgv(startArgCount + 7)}, ARGV[8])
+  return isProbe and '${probeReply}' or '${startedReply}'
+end`
+
 /**
  * KEYS job private events tenantJobs open untaken claim body…: with a decision the job begins in its lane. The claim is
  * what makes it one job however often it is asked for: the key of the client's idempotency, or, for a replay, the job
  * hash of the dead letter. For a line of a batch it is the open lines: one that is not among them any more needs no job.
+ *
+ * Where it starts, its first attempt begins in the same step, unless the gate is shut. No queue entry stands for such a
+ * job: until the next one does it stays in `untaken`, and whoever claimed it moves its time there on.
  */
-const create = `${bindKeyLua}
+const create = (starts: boolean) => {
+  const decisionArg = starts ? startArg + startArgCount : startArg
+  return `${bindKeyLua}
 local id, now, deadline, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if ARGV[11] ~= '' then
   local holder = call('GET', KEYS[7])
@@ -43,7 +69,7 @@ if ARGV[13] ~= '' then
 end
 if call('EXISTS', KEYS[1]) == 1 then return '' end
 if ARGV[15] ~= '' and call('HEXISTS', KEYS[7], id) == 0 then return '${goneReply}' end
-local stage = ARGV[16] and '${transitions.route.to}' or '${stages[0]}'
+local stage = ARGV[${decisionArg}] and '${transitions.route.to}' or '${stages[0]}'
 call('HSET', KEYS[1], 'stage', stage, 'priority', ARGV[5], 'sensitivity', ARGV[6], 'created', now,
   'deadline', deadline, 'hook', ARGV[7], 'watchers', ARGV[8])
 call('HSET', KEYS[2], 'spec', ARGV[9], 'body', ARGV[10])
@@ -54,23 +80,27 @@ call('PEXPIRE', KEYS[2], ttl)
 call('ZADD', KEYS[4], now, id)
 call('ZADD', KEYS[5], deadline, id)
 call('ZADD', KEYS[6], now, id)
-if ARGV[16] then ${storeDecision(16, 8)}
+if ARGV[${decisionArg}] then ${storeDecision(decisionArg, 8)}
 end
+${starts ? start : ''}
 return ''
 `
+}
 
 /** KEYS job private untaken */
 const startAudit = `
-call('ZREM', KEYS[3], ARGV[1])
 local state = call('HMGET', KEYS[1], 'stage', 'lane', 'hop', 'plan', 'candidate')
 local stage = state[1]
+-- Claimed as it was stored, and whoever claimed it is gone. It stays untaken until a lane's entry stands for it.
+local isLeft = (stage == 'running' or stage == 'retrying') and call('ZSCORE', KEYS[3], ARGV[1])
+if not isLeft then call('ZREM', KEYS[3], ARGV[1]) end
 ${advance('audit')}
 if stage then
   local audits = call('HINCRBY', KEYS[1], 'audits', 1)
   local content = call('HMGET', KEYS[2], 'spec', 'body')
   return {'go', audits, content[1], content[2]}
 end
-if state[1] == 'waiting' then
+if state[1] == 'waiting' or isLeft then
   return {'routed', state[2], state[3], call('HGET', KEYS[2], 'spec'), state[4], state[5]}
 end
 return {'ended'}
@@ -123,7 +153,8 @@ return 1
 `
 
 const sources = {
-  create: jobPrelude + create,
+  create: jobPrelude + create(false),
+  createStarted: jobPrelude + gatePrelude + claimLua + beginLua + create(true),
   startAudit: jobPrelude + startAudit,
   route: jobPrelude + route,
   watch: jobPrelude + watch,

@@ -31,9 +31,10 @@ import {
   type GateTiming,
   gateTiming,
   outcomeArgs,
+  startArgs,
 } from './attempt-arguments.ts'
 import { idempotencyTtlMs } from './idempotency-keys.ts'
-import { goneReply, jobScripts, type ScriptName } from './job-scripts.ts'
+import { goneReply, jobScripts, probeReply, type ScriptName, startedReply } from './job-scripts.ts'
 import { keys } from './keys.ts'
 import { executePipeline, type JobQuery, listJobs, readJobs } from './read-jobs.ts'
 import { translateRedisErrors } from './redis-errors.ts'
@@ -75,10 +76,10 @@ export class RedisJobStore implements JobStore {
   }
 
   async create(job: NewJob): Promise<CreateResult> {
-    const { id, spec, idempotency, replay, decision } = job
+    const { id, spec, idempotency, replay, decision, claim } = job
     const nowMs = spec.createdAtMs
     const holder = (await this.#run(
-      'create',
+      claim ? 'createStarted' : 'create',
       [
         keys.job(id),
         keys.private(id),
@@ -106,10 +107,14 @@ export class RedisJobStore implements JobStore {
         replay ? JSON.stringify(replay.record) : '',
         job.requestJson === undefined ? '' : this.#seal(job.requestJson, { job: id, field: 'request' }),
         spec.batch === undefined ? '' : '1',
+        ...(claim ? startArgs(claim, this.#newClaim(), this.#gateTiming) : []),
         ...(decision ? this.#decisionArgs(id, decision) : []),
       ],
     )) as string
-    if (holder === '') return { kind: 'created' }
+    if (holder === '') return { kind: 'created', start: null }
+    if (holder === startedReply || holder === probeReply) {
+      return { kind: 'created', start: { fence: 1, isProbe: holder === probeReply } }
+    }
     if (holder === goneReply) return { kind: 'gone' }
     const [holderId = '', fingerprint = ''] = holder.split(' ')
     return { kind: 'exists', id: holderId as JobId, fingerprint }
@@ -135,8 +140,7 @@ export class RedisJobStore implements JobStore {
 
   async startAttempt(id: JobId, claim: Parameters<JobStore['startAttempt']>[1]): Promise<AttemptStart> {
     const { hop, pool, node, nowMs, gate, inputPrice = 0, shut = false } = claim
-    this.#claims += 1
-    const { claimId = `${this.#name}.${this.#claims}` } = claim
+    const { claimId = this.#newClaim() } = claim
     const reply = await this.#run(
       'startAttempt',
       [keys.job(id), keys.body(pool, id), keys.untaken],
@@ -304,12 +308,22 @@ export class RedisJobStore implements JobStore {
     return records.filter((record) => record !== null)
   }
 
+  async keep(ids: readonly JobId[], untilMs: number): Promise<void> {
+    const scores = ids.flatMap((id) => [untilMs, id])
+    if (ids.length > 0) await translateRedisErrors(this.#redis.zadd(keys.untaken, 'XX', ...scores))
+  }
+
   countOpen(): Promise<number> {
     return translateRedisErrors(this.#redis.zcard(keys.open))
   }
 
   async trimIndexes(tenants: readonly string[], olderThanMs: number): Promise<void> {
     for (const tenant of tenants) await trimJobs(this.#redis, tenant, olderThanMs)
+  }
+
+  #newClaim(): string {
+    this.#claims += 1
+    return `${this.#name}.${this.#claims}`
   }
 
   /** In the order in which `storeDecision` of the scripts reads them. */

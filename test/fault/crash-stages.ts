@@ -12,6 +12,7 @@ import type { Priority, Sensitivity } from '../../src/core/vocabulary.ts'
 import { type AcceptRequest, acceptJob } from '../../src/pipeline/accept-job.ts'
 import { auditJob } from '../../src/pipeline/audit-job.ts'
 import { cancelJob } from '../../src/pipeline/cancel-job.ts'
+import { DirectWork, type TakePlace } from '../../src/pipeline/direct-work.ts'
 import type { DispatchDeps } from '../../src/pipeline/dispatch-deps.ts'
 import { dispatchJob } from '../../src/pipeline/dispatch-job.ts'
 import { expireJobs } from '../../src/pipeline/expire-jobs.ts'
@@ -121,6 +122,12 @@ export const stages: readonly Stage[] = [
     run: (mortal, job) => accept(mortal, job, { auditsOnArrival: true }),
   },
   {
+    name: 'acceptance by a process that begins with the job at once',
+    lane: ['interactive', 'public'],
+    before: nothing,
+    run: acceptAndBegin,
+  },
+  {
     name: 'the audit',
     lane: ['standard', 'public'],
     before: accept,
@@ -214,7 +221,7 @@ async function nothing(): Promise<void> {}
 async function accept(
   worker: Mortal,
   job: Job,
-  options: { withKey?: boolean; auditsOnArrival?: boolean } = {},
+  options: { withKey?: boolean; auditsOnArrival?: boolean; takePlace?: TakePlace } = {},
 ): Promise<void> {
   const { store, queues } = worker
   const { stage, prompt, cluster } = job
@@ -257,9 +264,33 @@ async function accept(
     defaultDeadlineMs: cluster.config.deadlines,
     checkWebhookUrl: () => {},
     auditsOnArrival: options.auditsOnArrival ?? false,
+    takePlace: options.takePlace,
   })
   job.id = accepted.id
   job.wasAccepted = true
+}
+
+/** Until what was begun has been left as well, or was never begun. */
+async function acceptAndBegin(worker: Mortal, job: Job): Promise<void> {
+  const left = Promise.withResolvers<void>()
+  const { signal } = new AbortController()
+  const direct = new DirectWork({
+    ...dispatching(worker, 'cloud', answering()),
+    gateOf: (deployment) => gateFor(deployment, { requestsPerMinute: 10, tokensPerMinute: 1_000, parallel: 1 }, job.id),
+    keeper: worker.store,
+    leaseMs: 1_000,
+    queueOf: laneName,
+    takeRoom: () => ({ signal, begin() {}, leave: left.resolve }),
+  })
+  try {
+    await accept(worker, job, {
+      auditsOnArrival: true,
+      takePlace: (lane, deployment) => direct.take(lane, deployment),
+    })
+    await left.promise
+  } finally {
+    direct.stop()
+  }
 }
 
 async function acceptAndAudit(worker: Mortal, job: Job): Promise<void> {

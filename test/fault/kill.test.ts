@@ -12,4 +12,8 @@ describe('kill -9', () => {
       await killUnderLoad({ role, kills: 20, heldJobs: 200, passingJobs: 200 })
     }, 300_000)
   }
+
+  it('of a process that has all roles, 10 times under 100 running jobs, loses nothing and does nothing twice', async () => {
+    await killUnderLoad({ role: 'up', kills: 10, heldJobs: 100, passingJobs: 100 })
+  }, 180_000)
 })

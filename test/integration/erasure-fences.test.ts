@@ -190,7 +190,7 @@ describe('a line of a batch', () => {
       deadlineMs: nowMs + dayMs,
       batch,
     }
-    expect(await store.create({ id, spec, bodyJson: '{}' })).toEqual({ kind: 'created' })
+    expect(await store.create({ id, spec, bodyJson: '{}' })).toMatchObject({ kind: 'created' })
     expect(await store.create({ id: late, spec, bodyJson: '{}' })).toEqual({ kind: 'gone' })
     expect(await keysOf(late)).toEqual([])
     await cancelJob(id, { store, catalogue })

@@ -63,6 +63,29 @@ describe('the limit on concurrency', () => {
     expect(worker.peak).toBe(3)
   })
 
+  it('counts slots that were taken for work without an entry, and goes on where one is given back', async () => {
+    await using lanes = new TestLanes(server.url)
+    await using worker = await lanes.consume({ concurrency: 1 })
+    const slot = await eventually('the first sweep is over', () => worker.consumer.takeSlot('interactive'))
+    expect(worker.consumer.takeSlot('interactive')).toBeNull()
+    const waiting = await lanes.add('batch')
+    await eventually('its queue is known to have work', () => worker.markersSet.length > 0)
+    slot.release()
+    // The entry has waited for it.
+    expect(worker.consumer.takeSlot('interactive')).toBeNull()
+    expect((await worker.delivery(1)).entry.id).toBe(waiting)
+  })
+
+  it('has work without an entry give up its slot when the consumer stops', async () => {
+    await using lanes = new TestLanes(server.url)
+    await using worker = await lanes.consume({ concurrency: 1 })
+    const slot = await eventually('the first sweep is over', () => worker.consumer.takeSlot('interactive'))
+    slot.abort.signal.addEventListener('abort', () => slot.release())
+    await worker.stop(20)
+    expect(slot.abort.signal.aborted).toBe(true)
+    expect(worker.consumer.takeSlot('interactive')).toBeNull()
+  })
+
   it('keeps the last slot free of batch work', async () => {
     await using lanes = new TestLanes(server.url)
     await using worker = await lanes.consume({ concurrency: 2 })

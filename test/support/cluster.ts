@@ -24,7 +24,9 @@ const processes = {
   cloud: ['dispatcher', '--pool', 'cloud'],
   courier: ['courier'],
 } as const
-export type ProcessName = keyof typeof processes
+/** All roles in one. */
+const oneProcess = { up: ['up'] } as const
+export type ProcessName = keyof typeof processes | keyof typeof oneProcess
 
 type BudgetInput = NonNullable<NonNullable<ConfigInput['tenants']>[string]['budgets']>[number]
 
@@ -45,6 +47,8 @@ export interface ClusterOptions {
   readonly nodesOverHttps?: boolean
   /** What each process may have in its heap, in MB: what it holds on to shows sooner. */
   readonly heapMb?: number
+  /** Whether all roles share a process. */
+  readonly isOneProcess?: boolean
   /** Starts no role before `launch` is called. */
   readonly isDormant?: boolean
 }
@@ -109,7 +113,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await Promise.all([...running.values()].map((role) => role.end('SIGKILL')))
   })
   const launch = async () => {
-    for (const [name, words] of Object.entries(processes)) {
+    for (const [name, words] of Object.entries(options.isOneProcess ? oneProcess : processes)) {
       const isNode = options.nodesOverHttps && words[0] === 'dispatcher'
       const role = isNode ? remoteNode(name, words, port) : { words: [...words, '--config', file], env }
       running.set(name, new RoleProcess(role.words, role.env))

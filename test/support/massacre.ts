@@ -7,15 +7,19 @@ import { eventually } from './eventually.ts'
 import { Seeded } from './seeded.ts'
 import { Gate, slowUpstream, submitJob } from './workload.ts'
 
-const victims: Readonly<Record<Role, readonly [ProcessName, ...ProcessName[]]>> = {
+/** `up` is all of them in one process. */
+type Victim = Role | 'up'
+
+const victims: Readonly<Record<Victim, readonly [ProcessName, ...ProcessName[]]>> = {
   api: ['api'],
   auditor: ['auditor'],
   dispatcher: ['studio', 'cloud'],
   courier: ['courier'],
+  up: ['up'],
 }
 
 export interface Massacre {
-  readonly role: Role
+  readonly role: Victim
   readonly kills: number
   /** Jobs that run from before the first kill until after the last one. */
   readonly heldJobs: number
@@ -35,6 +39,7 @@ export async function killUnderLoad(plan: Massacre): Promise<void> {
     concurrency: heldJobs + passingJobs,
     webhookAnswerMs: () => random.between(10, 150),
     nodesOverHttps,
+    isOneProcess: role === 'up',
   })
   const startedMs = Date.now()
   const jobs = await Promise.all(range(heldJobs).map(() => submitJob(cluster, random, 'held')))

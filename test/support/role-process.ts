@@ -66,7 +66,7 @@ export class RoleProcess {
       const read = (line: string) => {
         this.#lines.push(line)
         if (this.#lines.length > linesKept) this.#lines.shift()
-        if (line.includes('is ready"')) resolve()
+        if (/is ready"|^ready: /.test(line)) resolve()
       }
       if (child.stdout) createInterface({ input: child.stdout }).on('line', read)
       if (child.stderr) createInterface({ input: child.stderr }).on('line', read)

@@ -221,3 +221,32 @@ describe('a node with three models that alternate and room for one', () => {
     )
   })
 })
+
+describe('a turn that must not wait', () => {
+  it('is there while there is room, counts as any other, and leaves nothing behind where there is none', async () => {
+    const turns = turnsOf({ a: placeOf('A', 1, null) }, { slots: 2 })
+    const asked = { deployment: 'a', priority: 'interactive' } as const
+    const first = turns.takeNow(asked)
+    expect(first).not.toBeNull()
+    expect(turns.takeNow(asked)).toBeNull()
+    expect([turns.running, turns.waiting]).toEqual([1, 0])
+    first?.end()
+    expect(turns.takeNow(asked)).not.toBeNull()
+  })
+
+  it('does not go before an entry of its kind that waits, nor to a model that another one would be unloaded for', async () => {
+    const turns = turnsOf({ a: placeOf('A'), b: placeOf('B') })
+    const running = turns.takeNow({ deployment: 'a', priority: 'interactive' })
+    expect(turns.takeNow({ deployment: 'b', priority: 'interactive' })).toBeNull()
+    const asking = new Asking(turns)
+    await asking.ask('b', 'interactive')
+    running?.end()
+    await settled()
+    expect(asking.order).toEqual(['b'])
+  })
+
+  it('is not there for a deployment that the node makes no calls for', () => {
+    const turns = turnsOf({ a: { ...placeOf('A'), isReady: () => false } })
+    expect(turns.takeNow({ deployment: 'a', priority: 'interactive' })).toBeNull()
+  })
+})
