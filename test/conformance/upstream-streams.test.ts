@@ -63,13 +63,18 @@ function expectErrors(readings: Readings): void {
   }
 }
 
-describe('a chat of an upstream', () => {
+const surfaces = [
+  { surface: 'a chat of an upstream', readers: chatStreamReaders, waiters: chatWaiters },
+  { surface: 'a response made of the chat of an upstream', readers: responseStreamReaders, waiters: responseWaiters },
+]
+
+describe.each(surfaces)('$surface', ({ readers, waiters }) => {
   it.each(Object.keys(wholeChats))('with %s is whole to every client', async (name) => {
-    expectWhole(await readByAll(chatStreamReaders, callOf(name)))
+    expectWhole(await readByAll(readers, callOf(name)))
   })
 
   it.each(Object.keys(brokenChats))('with %s is an error to every client', async (name) => {
-    const readings = await readByAll(chatStreamReaders, callOf(name))
+    const readings = await readByAll(readers, callOf(name))
     expectErrors(readings)
     for (const client of ['openai', 'openai .stream()', 'langchain'] as const) {
       const { error } = readings[client]
@@ -79,29 +84,7 @@ describe('a chat of an upstream', () => {
   })
 
   it('that dies in the middle of an answer in one piece is an error to every client that waits', async () => {
-    const readings = await readByAll(chatWaiters, callOf('no stream'))
-    expectErrors(readings)
-    for (const { error } of Object.values(readings)) expect(statusOf(error)).toBe(502)
-  })
-})
-
-describe('a response made of the chat of an upstream', () => {
-  it.each(Object.keys(wholeChats))('with %s is whole to every client', async (name) => {
-    expectWhole(await readByAll(responseStreamReaders, callOf(name)))
-  })
-
-  it.each(Object.keys(brokenChats))('with %s is an error to every client', async (name) => {
-    const readings = await readByAll(responseStreamReaders, callOf(name))
-    expectErrors(readings)
-    for (const client of ['openai', 'openai .stream()', 'langchain'] as const) {
-      const { error } = readings[client]
-      expect(error).toBeInstanceOf(APIError)
-      expect(error).toMatchObject({ code: 'stream_interrupted', type: 'server_error', param: null })
-    }
-  })
-
-  it('that dies in the middle of an answer in one piece is an error to every client that waits', async () => {
-    const readings = await readByAll(responseWaiters, callOf('no stream'))
+    const readings = await readByAll<string>(waiters, callOf('no stream'))
     expectErrors(readings)
     for (const { error } of Object.values(readings)) expect(statusOf(error)).toBe(502)
   })

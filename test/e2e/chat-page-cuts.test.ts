@@ -1,25 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startChatPage } from '../support/chat-page.ts'
-import { begun, ChatStage, pieces, whole } from '../support/chat-stage.ts'
-import { chunkRecord, echo, say } from '../support/chat-upstream.ts'
+import { begun, type ChatStage, pieces, stageTests, whole } from '../support/chat-stage.ts'
+import { chunkRecord, say } from '../support/chat-upstream.ts'
 import { startCluster } from '../support/cluster.ts'
-import { bringTimeoutMs } from '../support/programs.ts'
 import { stepwise } from '../support/stepwise-upstream.ts'
-
-// A browser and its servers start slowly where others are at work.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** The chat page in a real browser, while what it needs is taken away. */
 let stage: ChatStage
-beforeAll(async () => {
-  const started = await ChatStage.start()
-  if (started) stage = started
-}, bringTimeoutMs)
-beforeEach(({ skip }) => skip(stage === undefined, 'there is no Chromium here, and none can be installed'))
-afterEach(() => {
-  if (stage) stage.broker.upstream.script = echo
+stageTests((started) => {
+  stage = started
 })
-afterAll(() => stage?.[Symbol.asyncDispose]())
 
 describe('an answer on its way', () => {
   it('goes on where it was when the network was cut', async () => {

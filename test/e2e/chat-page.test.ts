@@ -1,27 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startChatPage } from '../support/chat-page.ts'
-import { begun, ChatStage, pieces } from '../support/chat-stage.ts'
+import { begun, type ChatStage, pieces, stageTests } from '../support/chat-stage.ts'
 import { echo, refuse, say } from '../support/chat-upstream.ts'
-import { bringTimeoutMs } from '../support/programs.ts'
 import { startSluiceUp } from '../support/sluice-up.ts'
 import { stepwise } from '../support/stepwise-upstream.ts'
 
-// A browser and its servers start slowly where others are at work.
-vi.setConfig({ testTimeout: 60_000 })
-
 /** `examples/chat-page` in a real browser, its servers in processes of their own. */
 let stage: ChatStage
-beforeAll(async () => {
-  const started = await ChatStage.start()
-  if (started) stage = started
-}, bringTimeoutMs)
-beforeEach(({ skip }) => skip(stage === undefined, 'there is no Chromium here, and none can be installed'))
-afterEach(() => {
-  if (stage) stage.broker.upstream.script = echo
+stageTests((started) => {
+  stage = started
 })
-afterAll(() => stage?.[Symbol.asyncDispose]())
 
 describe('the chat page', () => {
   it('shows an answer while it comes, and calls nobody but its own server', async () => {

@@ -1,9 +1,10 @@
 import type { Browser } from 'playwright-core'
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
 import { startTestBroker, type TestBroker } from './broker.ts'
 import { type ChatPage, startChatPage } from './chat-page.ts'
+import { echo } from './chat-upstream.ts'
 import { type CuttableProxy, startCuttableProxy } from './cuttable-proxy.ts'
-import { bringProgram } from './programs.ts'
+import { bringProgram, bringTimeoutMs } from './programs.ts'
 import { stepwise } from './stepwise-upstream.ts'
 import { launchBrowser, Visitor } from './visitor.ts'
 
@@ -100,4 +101,20 @@ export class ChatStage implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#owned.disposeAsync()
   }
+}
+
+/** Gives all tests of a file a stage, whose upstream echoes unless a test says otherwise. Without a browser they are skipped. */
+export function stageTests(use: (stage: ChatStage) => void): void {
+  // A browser and its servers start slowly where others are at work.
+  vi.setConfig({ testTimeout: 60_000 })
+  let stage: ChatStage | null = null
+  beforeAll(async () => {
+    stage = await ChatStage.start()
+    if (stage) use(stage)
+  }, bringTimeoutMs)
+  beforeEach(({ skip }) => skip(stage === null, 'there is no Chromium here, and none can be installed'))
+  afterEach(() => {
+    if (stage) stage.broker.upstream.script = echo
+  })
+  afterAll(() => stage?.[Symbol.asyncDispose]())
 }
