@@ -1,5 +1,5 @@
 /**
- * `node bench/batch.ts [LINES]`: one large batch, each role in a process of its own. Says how much the API's memory grew
+ * `npm run bench:batch [-- LINES]`: one large batch, each role in a process of its own. Says how much the API's memory grew
  * while the file was uploaded, run and read back, how long it took, whether every line has exactly one outcome, and how
  * long a chat waited for its first token before and during it. Linux only: memory is read from `/proc`.
  */
