@@ -41,7 +41,7 @@ let batch = await client.batches.create({
   completion_window: '24h',
   metadata: { source: 'batch-summaries' },
 })
-console.error(`${batch.id}: ${files.length} files`)
+console.error(`${batch.id}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`)
 while (['validating', 'in_progress', 'finalizing'].includes(batch.status)) {
   await sleep(250)
   batch = await client.batches.retrieve(batch.id)

@@ -97,7 +97,9 @@ app.post<OfJob>('/api/chat/:id/cancel', { schema: { params } }, async (request, 
 app.setErrorHandler((error: FastifyError, request, reply) => {
   const { statusCode = 502 } = error
   if (statusCode < 500) return reply.code(statusCode).send({ error: { message: error.message } })
-  if (!request.signal.aborted) console.error(error)
+  // "fetch failed" says nothing, its cause does.
+  const cause = error.cause as NodeJS.ErrnoException | undefined
+  if (!request.signal.aborted) console.error(cause ? `${SLUICE_URL}: ${cause.code ?? cause.message}` : error)
   return reply.code(502).send({ error: { message: 'The chat cannot reach its model right now.' } })
 })
 

@@ -41,6 +41,7 @@ export async function main(args: readonly string[]): Promise<void> {
   registerConfigCommand(program)
   registerDoctorCommand(program)
   try {
+    refuseUnknownSubcommand(program, args)
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -52,6 +53,16 @@ export async function main(args: readonly string[]): Promise<void> {
       throw error
     }
   }
+}
+
+/** `sluice batches shwo` would be taken for an argument of `batches list`, which is what `batches` alone means. */
+function refuseUnknownSubcommand(program: Command, [name, word]: readonly string[]): void {
+  const group = program.commands.find((command) => command.name() === name)
+  if (!group || group.commands.length === 0 || word === undefined || word.startsWith('-')) return
+  const known = group.createHelp().visibleCommands(group)
+  if (known.some((command) => command.name() === word)) return
+  const names = known.map((command) => command.name()).join(', ')
+  group.error(`error: unknown command '${word}'; known are ${names}`)
 }
 
 /** Failures whose message is for the user, by name: importing their classes would load what most commands don't need. */

@@ -27,7 +27,10 @@ export function registerTenantsCommand(program: Command): void {
       .command('erase <name>')
       .description('Erase all that a tenant said and was told: jobs, files, batches, webhooks, cached answers.'),
   )
-    .option('--before <time>', 'leave what was made after this time, in RFC 3339; default: now')
+    .option(
+      '--before <time>',
+      'leave what was made after this time (2026-11-21T08:00:00Z), or from this day on (UTC); default: now',
+    )
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nKept are ledger, usage and audit trail, which have no content. There is no way back.')
     .action((name: string, flags: EraseFlags) => run(flags, (actions) => actions.eraseTenant(name, flags)))

@@ -29,7 +29,14 @@ export function invalidInput(error: z.ZodError, place: { noun: string; parent: P
   const param = spell(path)
   const missing = aboutNothing.exec(message)
   if (missing) return new BrokerError('invalid_request', `Missing ${place.noun} ${param}: ${missing[1]}`, { param })
-  return new BrokerError('invalid_request', `Invalid ${place.noun} ${param}: ${message}`, { param })
+  return new BrokerError('invalid_request', `Invalid ${place.noun} ${param}: ${unrepeated(message)}`, { param })
+}
+
+/** Without what has been said already, and without what only we know: that a text of the query became no number. */
+function unrepeated(message: string): string {
+  return message
+    .replace(/^Invalid (?:input|option): /, '')
+    .replace('expected number, received NaN', 'expected a number')
 }
 
 function locate(issue: Issue, parent: Path): { path: Path; message: string } {

@@ -36,12 +36,20 @@ describe('sluice batches', () => {
     ])
     const one = await batches('show', bad.id)
     expect(one.stdout).toMatch(/2\s+invalid_json_line/)
+    expect(one.stdout).toMatch(/^ended +\d{4}-/m)
+    expect(one.stdout).not.toMatch(/^expires/m)
     const json = JSON.parse((await batches('show', good.id, '--json')).stdout)
     expect(json).toMatchObject({ id: good.id, request_counts: { total: 2, completed: 2, failed: 0 } })
     expect(JSON.parse((await batches('list', '--limit', '1', '--json')).stdout)).toMatchObject({
       data: [{ id: bad.id }],
       has_more: true,
     })
+  })
+
+  it('says which subcommands there are to somebody who misspells one', async () => {
+    const { exitCode, stderr } = await batches('shwo', 'batch_0')
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain("unknown command 'shwo'; known are list, show, cancel, help\n")
   })
 
   it('cancels those that run, and says of others why not', async () => {

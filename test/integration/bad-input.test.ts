@@ -358,7 +358,7 @@ describe('a path or a query', () => {
     ['a negative wait', `/v1/jobs/job_${'0'.repeat(32)}?wait=-1`, {}, invalid('wait', /0/)],
     ['a limit of 0', '/v1/jobs?limit=0', {}, invalid('limit', /1/)],
     ['a limit of 1,000', '/v1/jobs?limit=1000', {}, invalid('limit', /100/)],
-    ['a limit that is no number', '/v1/jobs?limit=ten', {}, invalid('limit', /number/)],
+    ['a limit that is no number', '/v1/jobs?limit=ten', {}, invalid('limit', /limit: expected a number$/)],
     ['two limits', '/v1/jobs?limit=1&limit=2', {}, invalid('limit')],
     ['an unknown status', '/v1/jobs?status=done', {}, invalid('status', /"completed"/)],
     ['an after that is no id', '/v1/jobs?after=yesterday', {}, invalid('after', /job id/)],

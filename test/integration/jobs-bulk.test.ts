@@ -134,7 +134,8 @@ describe('a bulk of jobs', () => {
     for (const type of ['application/json', 'text/plain']) {
       const response = await broker.send(path, { body: '{}', headers: { 'content-type': type } })
       expect(response.status).toBe(415)
-      expect(await response.json()).toMatchObject({ error: { code: 'unsupported_media_type' } })
+      const message = expect.stringContaining('application/x-ndjson')
+      expect(await response.json()).toMatchObject({ error: { code: 'unsupported_media_type', message } })
     }
     expect((await broker.send(path, { method: 'POST' })).status).toBe(415)
     expect((await broker.send(path, { body: '{}', headers: ndjson, tenant: null })).status).toBe(401)

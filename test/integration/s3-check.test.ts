@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -81,6 +84,18 @@ describe('a bucket that is tried out', () => {
   ])('and does not allow %s is refused with its name', async (operation) => {
     s3.trouble = (call) => (call.operation === operation ? 'denied' : null)
     await expect(tryWith({})).rejects.toThrow(`AccessDenied (403) at ${operation}: the key lacks a right`)
+  })
+
+  it('is refused where the endpoint is something else', async () => {
+    const website = createServer((_request, response) => response.writeHead(404).end('<h1>Nothing here</h1>'))
+    await once(website.listen(0, '127.0.0.1'), 'listening')
+    try {
+      const { port } = website.address() as AddressInfo
+      const refusal = '(404) at PutObject: whoever answers at the endpoint does not speak as an S3 does'
+      await expect(tryWith({ endpoint: `http://127.0.0.1:${port}` })).rejects.toThrow(refusal)
+    } finally {
+      website.close()
+    }
   })
 
   it('and is away is not refused', async () => {

@@ -31,6 +31,7 @@ export function formatBatches(batches: readonly BatchAnswer[]): string {
 /** Everything about one batch, what is wrong with its lines last. */
 export function formatBatch(batch: BatchAnswer): string {
   const { total, completed, failed } = batch.request_counts
+  const endedAt = batch.completed_at ?? batch.failed_at ?? batch.expired_at ?? batch.cancelled_at ?? null
   const facts: [string, string | null | undefined][] = [
     ['batch', batch.id],
     ['status', batch.status],
@@ -40,7 +41,8 @@ export function formatBatch(batch: BatchAnswer): string {
     ['now', formatPlace(batch)],
     ['left', formatEta(batch)],
     ['created', formatTime(batch.created_at)],
-    ['expires', formatTime(batch.expires_at)],
+    ['ended', endedAt === null ? null : formatTime(endedAt)],
+    ['expires', endedAt === null ? formatTime(batch.expires_at) : null],
     ['tokens', `${formatNumber(batch.usage.input_tokens)} in, ${formatNumber(batch.usage.output_tokens)} out`],
     ['input', batch.input_file_id],
     ['output', batch.output_file_id],

@@ -1,13 +1,7 @@
-import { createInterface } from 'node:readline/promises'
-import { UsageError } from '../client/failures.ts'
+import { ask } from '../client/ask.ts'
 
 /** Asks on the terminal. @throws UsageError where there is none: a script must say what it wants. */
 export async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new UsageError('Nothing was done: say --yes, or --dry-run to only look.')
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-  } finally {
-    terminal.close()
-  }
+  const typed = await ask(`${question} [y/N] `, 'Say --yes, or --dry-run to only look.')
+  return typed !== null && /^y(es)?$/i.test(typed)
 }

@@ -1,8 +1,7 @@
 /** What the subcommands of `sluice tenants` do. Each resolves with the exit code. */
-import { createInterface } from 'node:readline/promises'
 import { z } from 'zod'
 import { type AdminConnection, getAdmin, readAdminConnection, sendAdmin } from '../client/admin-client.ts'
-import { UsageError } from '../client/failures.ts'
+import { ask } from '../client/ask.ts'
 import { printJson, printLine } from '../client/run-command.ts'
 import { formatTable } from '../client/table.ts'
 import { formatBytes, formatNumber } from '../client/terminal-text.ts'
@@ -41,9 +40,9 @@ export async function listTenants(flags: TenantsFlags): Promise<number> {
     return 0
   }
   const columns = [
-    { title: 'tenant' },
+    { title: 'Tenant' },
     { title: '' },
-    ...['jobs', 'files', 'batches', 'endpoints'].map((title) => ({ title, align: 'right' as const })),
+    ...['Jobs', 'Files', 'Batches', 'Endpoints'].map((title) => ({ title, align: 'right' as const })),
   ]
   const rows = tenantList
     .parse(JSON.parse(text))
@@ -80,16 +79,10 @@ async function eraseSome(connection: AdminConnection, name: string, before?: str
 
 /** The name has to be typed: yes is said too easily. @throws UsageError where there is no terminal to ask on. */
 async function isMeant(name: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new UsageError('Nothing was done: say --yes.')
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const typed = await terminal.question(`All data of ${name} will be gone for good. Type its name to go on: `)
-    if (typed.trim() === name) return true
-    process.stderr.write('Nothing was done.\n')
-    return false
-  } finally {
-    terminal.close()
-  }
+  const typed = await ask(`All data of ${name} will be gone for good. Type its name to go on: `, 'Say --yes.')
+  if (typed === name) return true
+  process.stderr.write('Nothing was done.\n')
+  return false
 }
 
 function add(left: Readonly<Record<string, number>>, right: Readonly<Record<string, number>>): Record<string, number> {
@@ -103,9 +96,9 @@ function show({ tenant, before, deleted, kept, complete }: ErasedAnswer): void {
     kind.replaceAll('_', ' '),
     kind === 'bytes' ? formatBytes(count) : formatNumber(count),
   ])
-  printLine(formatTable([{ title: 'erased' }, { title: '', align: 'right' }], rows))
+  printLine(formatTable([{ title: 'Erased' }, { title: '', align: 'right' }], rows))
   const keptRows = Object.entries(kept).map(([kind, why]) => [kind.replaceAll('_', ' '), why])
-  printLine(`\n${formatTable([{ title: 'kept' }, { title: '' }], keptRows)}`)
+  printLine(`\n${formatTable([{ title: 'Kept' }, { title: '' }], keptRows)}`)
   const outcome = complete
     ? `Nothing else is left of what ${tenant} made before ${before}.`
     : 'Not all of it is gone: what was erased has yet to be told in ledger and audit trail. Is a courier running? Call again.'

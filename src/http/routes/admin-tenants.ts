@@ -63,7 +63,7 @@ const query = closedObject({
     .string()
     .optional()
     .describe(
-      'Leave what was made after this time, in RFC 3339; now unless given. To go on, that of the first answer.',
+      'Leave what was made after this time (RFC 3339, with its offset), or from the beginning of this day (UTC) on; now unless given. To go on, that of the first answer.',
     ),
 })
 const failures = { 400: errorBody, 401: errorBody, 404: errorBody, 503: errorBody }
@@ -114,12 +114,15 @@ function hasAnything({ jobs, files, batches, webhook_endpoints }: ReturnType<typ
   return jobs + files + batches + webhook_endpoints > 0
 }
 
+/** A time without an offset would be one of the server's place, and other hours would be erased than were meant. */
+const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()])
+const beforeRule =
+  'expected a time that has passed, with its offset (2026-11-21T08:00:00Z), or the beginning of a day (2026-11-21, UTC)'
+
 function readBefore(text: string | undefined): number {
   const nowMs = Date.now()
   if (text === undefined) return nowMs
-  const beforeMs = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
+  const beforeMs = moment.safeParse(text).success ? Date.parse(text) : Number.NaN
   if (beforeMs <= nowMs) return beforeMs
-  throw new BrokerError('invalid_request', 'Invalid query parameter before: expected a past time, as in RFC 3339.', {
-    param: 'before',
-  })
+  throw new BrokerError('invalid_request', `Invalid query parameter before: ${beforeRule}.`, { param: 'before' })
 }

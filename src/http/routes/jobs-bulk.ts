@@ -26,6 +26,7 @@ export function registerJobBulkRoute(app: FastifyInstance, deps: HttpDeps): void
     scope.removeAllContentTypeParsers()
     // As it comes: the limit on bodies is one on lines here, and nothing is kept but the line that is not whole yet.
     scope.addContentTypeParser(ndjsonTypes, (_request, payload, parsed) => parsed(null, payload))
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(noNdjson()))
     scope.post(
       '/v1/jobs/bulk',
       {
@@ -37,7 +38,7 @@ export function registerJobBulkRoute(app: FastifyInstance, deps: HttpDeps): void
         config: { jobHeaders: true },
       },
       async (request, reply) => {
-        if (!request.body) throw new BrokerError('unsupported_media_type', 'The body must be application/x-ndjson.')
+        if (!request.body) throw noNdjson()
         const headers = readJobHeaders(request.headers, deps.accept.now())
         // Not slowed down by its reader: whoever reads only after the last line is sent would wait for us, and we for it.
         const answers = new PassThrough()
@@ -49,6 +50,10 @@ export function registerJobBulkRoute(app: FastifyInstance, deps: HttpDeps): void
     )
     done()
   })
+}
+
+function noNdjson(): BrokerError {
+  return new BrokerError('unsupported_media_type', 'The body must be application/x-ndjson.')
 }
 
 interface Bulk {

@@ -15,7 +15,7 @@ class UnusableBucketError extends Error {
   override readonly name = 'UnusableBucketError'
 
   constructor(bucket: string, failure: S3Failure) {
-    const hint = hints[failure.code] ?? (failure.status === 403 ? hints.AccessDenied : undefined)
+    const hint = hintOf(failure)
     super(
       `The bucket ${bucket} (blobs.s3) cannot be used: ${failure.message}${hint === undefined ? '.' : `: ${hint}.`}`,
     )
@@ -31,6 +31,15 @@ const hints: Readonly<Record<string, string>> = {
   PermanentRedirect: 'it is in another region',
   AuthorizationHeaderMalformed: 'it is in another region',
   RangeIgnored: 'the store does not answer in ranges',
+}
+
+function hintOf({ code, status }: S3Failure): string | undefined {
+  if (Object.hasOwn(hints, code)) return hints[code]
+  if (status === 403) return hints.AccessDenied
+  // What AWS's client makes of an answer that is no XML.
+  return ['unknown', 'NotFound'].includes(code)
+    ? 'whoever answers at the endpoint does not speak as an S3 does'
+    : undefined
 }
 
 /**
