@@ -99,26 +99,27 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     },
     version,
   )
-  const url = await app.listen({ host: config.server.host, port: config.server.port })
-  return {
-    name: 'api',
-    url,
-    checkReady,
-    async stop(graceMs) {
-      openJobs.stop()
-      await gateway?.farewell()
-      await readers.stop()
-      // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
-      const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
-      await app.close()
-      clearTimeout(cut)
-      await readers.settled()
-      await gateway?.close()
-      await queues.close()
-      await judging.close()
-      subscriber.disconnect()
-      redis.disconnect()
-    },
+  const stop = async (graceMs: number) => {
+    openJobs.stop()
+    await gateway?.farewell()
+    await readers.stop()
+    // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
+    const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
+    await app.close()
+    clearTimeout(cut)
+    await readers.settled()
+    await gateway?.close()
+    await queues.close()
+    await judging.close()
+    subscriber.disconnect()
+    redis.disconnect()
+  }
+  try {
+    const url = await app.listen({ host: config.server.host, port: config.server.port })
+    return { name: 'api', url, checkReady, stop }
+  } catch (error) {
+    await stop(0)
+    throw error
   }
 }
 

@@ -29,11 +29,11 @@ const usualTrimMs = 60_000
 
 /**
  * Sends webhooks and keeps house: expires overdue jobs, finds stranded ones, trims indexes, every `trimMs` where somebody
- * cannot wait for that.
+ * cannot wait for that. `isFirst` says that no other process works with this Redis, nor will before this has resolved.
  */
 export async function startCourier(
   runtime: Runtime,
-  { trimMs = usualTrimMs }: { trimMs?: number | undefined } = {},
+  { trimMs = usualTrimMs, isFirst = false }: { trimMs?: number | undefined; isFirst?: boolean } = {},
 ): Promise<RunningRole> {
   const vaultKey = requireVaultKey(runtime, 'courier')
   const { config, telemetry, log } = runtime
@@ -71,6 +71,7 @@ export async function startCourier(
       batches.observer,
     ],
   })
+  if (isFirst) await requeueStranded({ store, queues, log, nowMs: Date.now(), isFirst })
   const keepHouse = async () => {
     const nowMs = Date.now()
     await expireJobs({ store, catalogue, metrics: telemetry.metrics, nowMs })

@@ -4,7 +4,7 @@ import type { JobId } from '../core/job.ts'
 import type { Lane, QueueEntry } from '../core/ports.ts'
 import { NodeWatch } from '../node/node-watch.ts'
 import type { NodeDeployment } from '../node/watched-deployment.ts'
-import { DirectWork, type Room } from '../pipeline/direct-work.ts'
+import { DirectWork, jobStopped, type Room } from '../pipeline/direct-work.ts'
 import type { DispatchDeps } from '../pipeline/dispatch-deps.ts'
 import { dispatchJob } from '../pipeline/dispatch-job.ts'
 import { BacklogKeeper } from '../pipeline/wake-parked.ts'
@@ -92,7 +92,7 @@ export async function startLinkedDispatcher(
   const lookAhead = residency === 'onprem' ? config.nodes.look_ahead : 0
   const consumer = link.consume({ concurrency: slots(), lookAhead, handle })
   const exchange = link.shareWork(turns)
-  await link.onStop((id) => running.get(id)?.abort())
+  await link.onStop((id) => running.get(id)?.abort(jobStopped))
   await watch.start({ consumer, turns })
   await consumer.start()
   await exchange?.start()

@@ -1,5 +1,6 @@
 import type { JobId } from '../core/job.ts'
 import type { FirstClaim, JobStore, Lane, QueueEntry, Started } from '../core/ports.ts'
+import { ClaimLostError } from './attempt-run.ts'
 import type { DispatchDeps } from './dispatch-deps.ts'
 import { dispatchClaimed } from './dispatch-job.ts'
 
@@ -16,9 +17,12 @@ export interface DirectPlace {
 /** Takes room for a job that would go to a lane and there to a deployment; null where it must go there and wait. */
 export type TakePlace = (lane: Lane, deployment: string) => DirectPlace | null
 
+/** Why work is given up whose job has ended, or is somebody else's by now. */
+export const jobStopped = new Error('the job is to be stopped')
+
 /** Room for one call. */
 export interface Room {
-  /** Fires when the work is to be given up: for others to take, or because the job has ended. */
+  /** Fires when the work is to be given up: because of `jobStopped`, else for others to take. */
   readonly signal: AbortSignal
   /** Says which job it is, for those who may stop it. */
   begin(id: JobId): void
@@ -76,9 +80,12 @@ export class DirectWork {
     room.begin(id)
     try {
       await dispatchClaimed(entry, start, room.signal, this.#deps)
-      // For others to take. Should the job have ended, they drop it.
-      if (room.signal.aborted) await queues.addToLane(lane, { id, hop, deployment, traceparent })
+      // Should the job have ended all the same, they drop it.
+      if (room.signal.aborted && room.signal.reason !== jobStopped)
+        await queues.addToLane(lane, { id, hop, deployment, traceparent })
     } catch (error) {
+      // It ended, or somebody else has it, a moment before we were told to stop.
+      if (error instanceof ClaimLostError) return void log.debug({ job: id }, 'direct work was for nothing')
       log.warn({ err: error, job: id }, 'direct work failed; its lease will run out')
     } finally {
       this.#kept.delete(id)

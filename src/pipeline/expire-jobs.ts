@@ -28,14 +28,20 @@ export async function expireJobs(deps: {
   return expired
 }
 
-/** Queues accepted jobs whose API process died between storing and queueing them. Returns how many were looked at. */
+/**
+ * Queues accepted jobs whose process died between storing and queueing them, or while it worked on them without an entry.
+ * Where no process can be left of before (`isFirst`), nobody has to wait until their time has come. Returns how many were
+ * looked at.
+ */
 export async function requeueStranded(deps: {
   store: JobStore
   queues: Queues
   log: Logger
   nowMs: number
+  isFirst?: boolean
 }): Promise<number> {
-  const stranded = await deps.store.untaken(deps.nowMs - strandedAfterMs, deps.nowMs, batchSize)
+  const olderThanMs = deps.isFirst ? Number.MAX_SAFE_INTEGER : deps.nowMs - strandedAfterMs
+  const stranded = await deps.store.untaken(olderThanMs, deps.nowMs, batchSize)
   for (const { id, spec } of stranded) {
     // A job that only waits behind others is in its queue already; adding it again changes nothing.
     const { priority, sensitivity, traceparent } = spec

@@ -12,7 +12,7 @@ import { startEmbeddedRedis } from '../store/embedded/embedded-redis.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { startTelemetry } from '../telemetry/tracing.ts'
 import { checkBucket, checkRedis, defaultNodeName, parseVaultKeys, readConfig, StartError } from './environment.ts'
-import { shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
+import { endAnyway, shutdownGraceMs, stopRoles, untilToldToStop } from './lifetime.ts'
 import { type LocalKeys, readLocalKeys } from './local-keys.ts'
 import { findOllamaModels, type SandboxProcess, startSandboxProcess } from './local-upstreams.ts'
 
@@ -32,7 +32,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
   try {
     const { config, keys } = await prepareConfig(flags, log, cleanups)
     const dataDir = resolve(config.data_dir)
-    const redis = config.redis.url?.reveal() ?? process.env.REDIS_URL ?? (await ownRedis(dataDir, log, cleanups))
+    const given = config.redis.url?.reveal() ?? process.env.REDIS_URL
+    const redis = given ?? (await ownRedis(dataDir, log, cleanups))
     await checkRedis(redis, log)
     await checkBucket(config, log)
     const telemetry = await startTelemetry({ role: 'up', node, env: process.env })
@@ -42,11 +43,15 @@ export async function runUp(flags: UpFlags): Promise<void> {
     cleanups.push(() => shared.close())
     const adminKey = keys.values.SLUICE_ADMIN_KEY
     const runtime: Runtime = { config, redis, vaultKey, adminKey, node, telemetry, log, shared }
-    const { url, roles } = await startRoles(runtime)
+    const roles: RunningRole[] = []
     cleanups.push(() => stopRoles(roles, shutdownGraceMs, log))
+    const url = await startRoles(runtime, roles, { isFirst: given === undefined })
     announce(keys, config)
     console.log(`ready: ${url}`)
     log.info({ signal: await stopSignal }, 'stopping')
+  } catch (error) {
+    endAnyway(log)
+    throw error
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup()
   }
@@ -113,19 +118,26 @@ async function ownRedis(dataDir: string, log: Logger, cleanups: (() => unknown)[
   return redis.url
 }
 
-/** Starts the readers of queues before the API, so that nothing is accepted that nobody would take. */
-async function startRoles(runtime: Runtime): Promise<{ url: string; roles: RunningRole[] }> {
+/**
+ * Starts the readers of queues before the API, so that nothing is accepted that nobody would take. All that could be started
+ * is in `roles`, also where something could not. Resolves with the URL of the API.
+ */
+async function startRoles(runtime: Runtime, roles: RunningRole[], { isFirst }: { isFirst: boolean }): Promise<string> {
   const pools = Object.keys(runtime.config.pools)
-  const workers = await Promise.all([
+  const starts = await Promise.allSettled([
     startAuditor(runtime),
-    startCourier(runtime),
+    startCourier(runtime, { isFirst }),
     ...pools.map((pool) => startDispatcher({ ...runtime, node: `${runtime.node}-${pool}` }, { pool })),
   ])
+  for (const start of starts) if (start.status === 'fulfilled') roles.push(start.value)
+  const failed = starts.find((start) => start.status === 'rejected')
+  if (failed) throw failed.reason
   const api = await startApi(runtime).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
     throw new StartError(`Port ${runtime.config.server.port} is in use; choose another with --port.`)
   })
-  return { url: api.url, roles: [api, ...workers] }
+  roles.unshift(api)
+  return api.url
 }
 
 /** Keys that were made just now are shown once, on stderr: stdout has one line that scripts read. */

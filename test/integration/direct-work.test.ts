@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { JobId } from '../../src/core/job.ts'
 import { keys } from '../../src/store/keys.ts'
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '../support/broker.ts'
 import type { ChatCall } from '../support/chat-upstream.ts'
@@ -85,6 +86,21 @@ describe('a job that finds room', () => {
     expect((await broker.send(`/v1/jobs/${id}/cancel`, { method: 'POST' })).status).toBe(200)
     await eventually('the call is broken off', () => answers.closed.has('never mind'))
     expect(await broker.redis.zcard(keys.untaken)).toBe(0)
+  })
+
+  it('is left without complaint when it is another attempt’s before that is known here', async () => {
+    const answers = await start()
+    const json = { model: 'local', messages: [{ role: 'user', content: 'taken' }] }
+    const chatting = new AbortController()
+    const chats = broker.send('/v1/chat/completions', { json, signal: chatting.signal }).catch(() => null)
+    await eventually('the upstream is asked', () => answers.has('taken'))
+    const [id = ''] = await broker.redis.zrange(keys.untaken, '0', '-1')
+    await broker.redis.hincrby(keys.job(id as JobId), 'fence', 1)
+    await answers.give('taken')
+    await eventually('its answer is dropped', () => broker.logText().includes('direct work was for nothing'))
+    expect(broker.logText()).not.toContain('direct work failed')
+    chatting.abort()
+    await chats
   })
 
   it('is tried again by way of its lane when its upstream fails', async () => {

@@ -3,7 +3,7 @@ import { createJobId, type JobId } from '../../src/core/job.ts'
 import type { Lane, LaneEntry, Started } from '../../src/core/ports.ts'
 import type { ProviderCall } from '../../src/core/provider.ts'
 import type { AttemptRun } from '../../src/pipeline/attempt-run.ts'
-import { DirectWork, type DirectWorkDeps } from '../../src/pipeline/direct-work.ts'
+import { DirectWork, type DirectWorkDeps, jobStopped } from '../../src/pipeline/direct-work.ts'
 import { eventually } from '../support/eventually.ts'
 import { freeUpstream, noEmbeddings, noTelemetry, noTokens, silentLog } from '../support/mortal.ts'
 
@@ -101,6 +101,16 @@ describe('work without a queue entry', () => {
     bench.stop.abort()
     await bench.left.promise
     expect(bench.added).toMatchObject([{ lane, entry: { id: bench.id, hop: 1, deployment: 'cloud-a' } }])
+    bench.work.stop()
+  })
+
+  it('goes nowhere when its job is to be stopped', async () => {
+    const bench = new Bench()
+    bench.begin()
+    await eventually('the upstream is called', () => bench.isCalled)
+    bench.stop.abort(jobStopped)
+    await bench.left.promise
+    expect(bench.added).toEqual([])
     bench.work.stop()
   })
 
