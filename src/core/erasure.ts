@@ -68,8 +68,8 @@ export interface TenantData {
   /** Where these stand, in their order; null for one that is gone. */
   stagesOf(ids: readonly JobId[]): Promise<readonly (Stage | null)[]>
   /**
-   * Forgets a batch, whatever it is doing, and lets go of its files; those that it wrote count as made by `untilMs`. Resolves
-   * with whether a courier may have it in hand; null where there is no such batch.
+   * Forgets a batch, whatever it is doing, and lets go of its files; those that it wrote count as made by `untilMs`, and so
+   * do the jobs of lines that have no outcome yet. Resolves with whether a courier may have it in hand; null where there is no such batch.
    */
   eraseBatch(id: BatchId, tenant: string, untilMs: number): Promise<{ readonly isDriven: boolean } | null>
   /** Whether some courier drives it. */

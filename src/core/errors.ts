@@ -174,7 +174,7 @@ export const errorRegistry = {
   redis_unavailable: {
     status: 503,
     type: 'server_error',
-    summary: 'The job store is away; nothing was accepted.',
+    summary: 'The job store is away or too slow; send it again.',
     retryAfterSeconds: 1,
   },
   blob_store_unavailable: {

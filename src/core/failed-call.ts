@@ -23,6 +23,8 @@ export interface FailedCall {
 export interface FailedCalls {
   /** Whether there may be any: a question of memory, so that the ordinary request costs nothing. */
   readonly hasAny: boolean
+  /** Whether no more are noted for now: then nobody need find out what they would be. */
+  readonly isFull: boolean
   has(job: JobId): boolean
   note(call: FailedCall): Promise<void>
   find(fingerprint: string): FailedCall | null

@@ -224,12 +224,12 @@ export interface JobStore {
   ): Promise<boolean>
   /**
    * Hands a job that waits, or was refused by a gate, to another candidate without an attempt. A worker that had it is
-   * taken for lost, unless `ifWaiting` leaves the job to it. False when the job has moved on meanwhile, or is left:
-   * nothing was changed.
+   * taken for lost, unless it claimed the job after `lostBeforeMs`. False when the job has moved on meanwhile, or is left
+   * to its worker: nothing was changed.
    */
   moveOn(
     id: JobId,
-    next: { fromHop: number; candidate: number; lane: Lane; readyAtMs: number; ifWaiting?: boolean },
+    next: { fromHop: number; candidate: number; lane: Lane; readyAtMs: number; lostBeforeMs?: number },
   ): Promise<boolean>
   /**
    * Ends a job: result, event, outbox row and terminal status in one step. Returns false when the job had ended

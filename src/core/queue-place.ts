@@ -25,6 +25,8 @@ export interface Throughput {
 const halfLifeMs = 5 * 60_000
 /** After so long without news it is none any more. */
 const forgottenMs = 15 * 60_000
+/** What is left of one job by then. Calls that only fail are news, and say nothing about how long one takes that does not. */
+const leastJobs = 0.5 ** (forgottenMs / halfLifeMs)
 
 export const noThroughput: Throughput = { atMs: 0, jobs: 0, busyMs: 0 }
 
@@ -43,6 +45,6 @@ export function addWork(before: Throughput, work: { atMs: number; ms: number; jo
 
 /** Whole seconds until the job at this position begins, or null where nothing is known. */
 export function etaSeconds(position: number, { atMs, jobs, busyMs }: Throughput, nowMs: number): number | null {
-  if (jobs <= 0 || nowMs - atMs > forgottenMs) return null
+  if (jobs < leastJobs || nowMs - atMs > forgottenMs) return null
   return Math.ceil((position * busyMs) / jobs / 1000)
 }

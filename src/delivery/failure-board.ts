@@ -44,6 +44,11 @@ export class FailureBoard implements FailedCalls {
     return this.#calls.size > 0
   }
 
+  get isFull(): boolean {
+    this.#forgetOld()
+    return this.#calls.size >= maxKept
+  }
+
   has(job: JobId): boolean {
     return this.#calls.has(job)
   }
@@ -61,9 +66,9 @@ export class FailureBoard implements FailedCalls {
 
   /** False where there is no room. This process hears its own messages too: the second time changes nothing. */
   #add(call: FailedCall): boolean {
-    this.#forgetOld()
-    if (this.#calls.has(call.job) || this.#calls.size >= maxKept) return false
-    this.#calls.set(call.job, call)
+    if (this.isFull || this.#calls.has(call.job)) return false
+    // Whoever ended the job may have a clock that is ahead.
+    this.#calls.set(call.job, { ...call, atMs: Math.min(call.atMs, this.#now()) })
     this.#jobs.set(call.fingerprint, call.job)
     return true
   }

@@ -25,7 +25,7 @@ export class ReaderWatch {
   }
 
   /** @see findFailure */
-  findFailure(call: Parameters<typeof findFailure>[0]): FailedCall | null {
+  findFailure(call: Parameters<typeof findFailure>[0]): Promise<FailedCall | null> {
     return findFailure(call, this.#deps)
   }
 

@@ -120,7 +120,7 @@ async function findRunning(
   const isRetry = Number(headers['x-stainless-retry-count']) > 0
   if (!isRetry && !deps.readers.hasAny) return null
   const call = { spec: describeJob(asked, deps.accept), bodyJson: asked.bodyJson, isRetry }
-  const failed = deps.readers.findFailure(call)
+  const failed = await deps.readers.findFailure(call)
   if (failed) {
     const last: JobEvent = { sequence: 2, type: 'job.failed', data: failed.factsJson }
     const accepted = { id: failed.job, spec: call.spec, created: false, isRejected: false }

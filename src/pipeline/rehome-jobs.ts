@@ -42,6 +42,8 @@ export class Rehoming {
   /** Since when a pool has no live node, as far as this process has seen. */
   readonly #lostSince = new Map<string, number>()
   readonly #offsets = new Map<string, number>()
+  /** Whoever claimed a job before this and has not its entry any more was told to stop, or is lost. */
+  #lostBeforeMs = 0
 
   constructor(deps: RehomeDeps) {
     this.#deps = deps
@@ -50,6 +52,7 @@ export class Rehoming {
   /** Returns how many jobs were moved. */
   async turn(nowMs: number): Promise<number> {
     const { registry, pools, graceMs, log } = this.#deps
+    this.#lostBeforeMs = nowMs - graceMs
     const reports = (await registry.list()).filter(({ isDraining }) => !isDraining)
     const live: LivePools = Map.groupBy(reports, ({ pool }) => pool)
     let moved = 0
@@ -124,8 +127,9 @@ export class Rehoming {
     const target = candidate === null ? undefined : place.plan.candidates[candidate]
     if (candidate === null || !target) return isRemoved && this.#fail(id, place)
     const lane = { ...place.lane, pool: target.pool }
-    const next = { fromHop: place.hop, candidate, lane, readyAtMs: 0, ifWaiting: entry?.wasTaken !== true }
-    if (!(await this.#deps.store.moveOn(id, next))) return false
+    const next = { fromHop: place.hop, candidate, lane, readyAtMs: 0 }
+    const limit = entry?.wasTaken === true ? {} : { lostBeforeMs: this.#lostBeforeMs }
+    if (!(await this.#deps.store.moveOn(id, { ...next, ...limit }))) return false
     await this.#handOver(id, { lane, plan: place.plan, candidate }, place.hop + 1)
     return true
   }

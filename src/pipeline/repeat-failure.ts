@@ -14,7 +14,7 @@ export interface RepeatDeps {
 
 /** A client is about to be told that its job has failed: notes it where the failure stands, once per job. */
 export async function noteFailure(id: JobId, facts: TerminalFacts, deps: RepeatDeps): Promise<void> {
-  if (!isLasting(facts) || deps.failed.has(id)) return
+  if (!isLasting(facts) || deps.failed.has(id) || deps.failed.isFull) return
   const [job, request] = await Promise.all([deps.store.read(id), deps.store.readBody(id)])
   if (!job || !request) return
   const atMs = job.finishedAtMs ?? Date.now()
@@ -23,9 +23,17 @@ export async function noteFailure(id: JobId, facts: TerminalFacts, deps: RepeatD
   await deps.failed.note({ job: id, fingerprint, atMs, factsJson: JSON.stringify(facts) })
 }
 
-/** What the same call came to a moment ago. */
-export function findFailure(call: { spec: JobSpec; bodyJson: string }, deps: RepeatDeps): FailedCall | null {
-  return deps.failed.hasAny ? deps.failed.find(failureFingerprint(call.spec, call.bodyJson, deps.secret)) : null
+/** What the same call came to a moment ago, unless its job was deleted since. */
+export async function findFailure(
+  call: { spec: JobSpec; bodyJson: string },
+  { failed, store, secret }: RepeatDeps,
+): Promise<FailedCall | null> {
+  if (!failed.hasAny) return null
+  const found = failed.find(failureFingerprint(call.spec, call.bodyJson, secret))
+  // A response that is not to be stored is deleted as soon as it was told.
+  if (!found || call.spec.response?.store === false) return found
+  const job = await store.read(found.job)
+  return job && !job.isShredded ? found : null
 }
 
 function failureFingerprint(spec: JobSpec, bodyJson: string, secret: Buffer): string {

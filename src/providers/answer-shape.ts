@@ -68,7 +68,9 @@ export class ChunkShape {
 
 /** A list of embeddings. OpenAI always counts its tokens: those of an upstream that does not are 0. */
 export function shapeEmbeddings(text: string, list: JsonObject, model: string): string {
-  return write(text, list, rulesOf({ ...embeddingRules, model: filled(() => model) }))
+  const shaped = apply(list, rulesOf({ ...embeddingRules, model: filled(() => model) }))
+  // Vectors are millions of numbers, and none of them is a long whole one.
+  return shaped === list ? text : JSON.stringify(shaped)
 }
 
 /** Fields that answers and their chunks have alike. */
@@ -94,6 +96,16 @@ function headRules(model: string): Readonly<Record<string, Rule>> {
 
 const tiers: ReadonlySet<unknown> = new Set(['auto', 'default', 'flex', 'scale', 'priority', 'fast'])
 const reasons: ReadonlySet<unknown> = new Set(['stop', 'length', 'tool_calls', 'content_filter', 'function_call'])
+/**
+ * What the context was too short for or a server gave up on is no whole answer, and must not look like one: Mistral's
+ * `model_length`, DeepSeek's `insufficient_system_resource`, the `max_tokens` of others.
+ */
+const cutShort = /length|max_tokens|insufficient/i
+
+function toReason(reason: unknown): unknown {
+  if (reasons.has(reason)) return reason
+  return typeof reason === 'string' && cutShort.test(reason) ? 'length' : 'stop'
+}
 
 const usageRules = rulesOf({
   prompt_tokens: integer(() => 0),
@@ -131,7 +143,7 @@ const completionRules = {
     index: integer((_choice, at) => at),
     message: (message) => apply(toObject(message), messageRules),
     logprobs: (logprobs) => (isJsonObject(logprobs) ? apply(logprobs, logprobRules) : null),
-    finish_reason: (reason) => (reasons.has(reason) ? reason : 'stop'),
+    finish_reason: toReason,
   }),
 }
 
@@ -146,7 +158,7 @@ const chunkRules = {
 const chunkChoiceRules = {
   index: integer((_choice, at) => at),
   logprobs: (logprobs: unknown) => (isJsonObject(logprobs) ? apply(logprobs, logprobRules) : logprobs),
-  finish_reason: (reason: unknown) => (reasons.has(reason) ? reason : isGiven(reason) ? 'stop' : null),
+  finish_reason: (reason: unknown) => (isGiven(reason) ? toReason(reason) : null),
 }
 const deltaRules = { role: onlyText, function_call: onlyObject, annotations: onlyList }
 const pieceRules = { id: onlyText, type: onlyText, function: onlyObject }

@@ -123,19 +123,19 @@ local function takeAway(job, id, state, now, clock)
 end
 `
 
-/** KEYS job · ARGV id fromHop candidate lane ready now mayRun clock */
+/** KEYS job · ARGV id fromHop candidate lane ready now lostBefore clock */
 const moveOn = `${takeAway}
-local facts = call('HMGET', KEYS[1], 'stage', 'hop', 'fence', 'candidate', 'lane', ${placeFields})
+local facts = call('HMGET', KEYS[1], 'stage', 'hop', 'fence', 'candidate', 'lane', 'claimed', ${placeFields})
 local stage, hop = facts[1], tonumber(facts[2] or 0)
 -- Redis has done this already, and the connection broke before it could say so. The caller has yet to hand over.
 if (${oneOf(['waiting', 'retrying'])}) and hop == tonumber(ARGV[2]) + 1 and facts[4] == ARGV[3] and facts[5] == ARGV[4]
-  and not (facts[7] and call('ZSCORE', backlogOf(facts[7]), ARGV[1])) then return 1 end
+  and not (facts[8] and call('ZSCORE', backlogOf(facts[8]), ARGV[1])) then return 1 end
 if hop ~= tonumber(ARGV[2]) or not (${oneOf(transitions.start.from)}) then return 0 end
-if stage == 'running' and ARGV[7] == '' then return 0 end
-takeAway(KEYS[1], ARGV[1], {stage = stage, fence = facts[3], held = facts[6], parked = facts[7]}, ARGV[6], ARGV[8])
+if stage == 'running' and ARGV[7] ~= '' and tonumber(facts[6] or 0) > tonumber(ARGV[7]) then return 0 end
+takeAway(KEYS[1], ARGV[1], {stage = stage, fence = facts[3], held = facts[7], parked = facts[8]}, ARGV[6], ARGV[8])
 call('HSET', KEYS[1], 'lane', ARGV[4], 'candidate', ARGV[3], 'hop', hop + 1, 'ready', ARGV[5])
 -- A parked job has no entry that would come again if its mover dies now: it is looked after like one that was woken.
-if facts[7] then
+if facts[8] then
   local plan = cjson.decode(call('HGET', KEYS[1], 'plan'))
   local deployment = plan.candidates[tonumber(ARGV[3]) + 1].deployment
   call('HSET', KEYS[1], 'parked', deployment)

@@ -5,11 +5,12 @@ local call = redis.call
 `
 
 /**
- * KEYS batch open ended lease tenantBatches openBatches tenantFiles · ARGV id filePrefix until. Whether it is leased; false
- * where there is no such batch. Its lease stays: by it can be seen when whoever drives it has let go.
+ * KEYS batch open ended lease tenantBatches openBatches tenantFiles tenantJobs · ARGV id filePrefix until. Whether it is
+ * leased; false where there is no such batch. Its lease stays: by it can be seen when whoever drives it has let go.
  */
 const eraseBatch = `
 local status, spec, output, errors = unpack(call('HMGET', KEYS[1], 'status', 'spec', 'output', 'errors_file'))
+for _, job in ipairs(call('HKEYS', KEYS[2])) do call('ZADD', KEYS[8], 'XX', 'LT', ARGV[3], job) end
 call('DEL', KEYS[1], KEYS[2], KEYS[3])
 call('ZREM', KEYS[5], ARGV[1])
 local wasOpen = call('ZREM', KEYS[6], ARGV[1]) == 1

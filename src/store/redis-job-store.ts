@@ -185,10 +185,9 @@ export class RedisJobStore implements JobStore {
   }
 
   async moveOn(id: JobId, next: Parameters<JobStore['moveOn']>[1]): Promise<boolean> {
-    const { fromHop, candidate, lane, readyAtMs, ifWaiting } = next
-    const mayRun = ifWaiting === true ? '' : '1'
+    const { fromHop, candidate, lane, readyAtMs, lostBeforeMs } = next
     const clock = clockOf(this.#gateTiming)
-    const args = [id, fromHop, candidate, encodeLane(lane), readyAtMs, Date.now(), mayRun, clock]
+    const args = [id, fromHop, candidate, encodeLane(lane), readyAtMs, Date.now(), lostBeforeMs ?? '', clock]
     return (await this.#run('moveOn', [keys.job(id)], args)) === 1
   }
 

@@ -83,7 +83,8 @@ export class RedisTenantData implements TenantData {
 
   async eraseBatch(id: BatchId, tenant: string, untilMs: number): ReturnType<TenantData['eraseBatch']> {
     const own = [keys.batch(id), keys.batchOpen(id), keys.batchEnded(id), keys.batchLease(id)]
-    const scriptKeys = [...own, keys.tenantBatches(tenant), keys.openBatches, keys.tenantFiles(tenant)]
+    const indexes = [keys.tenantBatches(tenant), keys.openBatches, keys.tenantFiles(tenant), keys.tenantJobs(tenant)]
+    const scriptKeys = [...own, ...indexes]
     const isLeased = (await this.#run('eraseBatch', scriptKeys, [id, keys.file('' as FileId), untilMs])) as 0 | 1 | null
     return isLeased === null ? null : { isDriven: isLeased === 1 }
   }

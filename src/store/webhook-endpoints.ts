@@ -77,6 +77,12 @@ export class RedisWebhookEndpoints implements WebhookEndpoints {
     let deliveries = 0
     for (const id of endpoints) deliveries += await this.delete({ id, tenant })
     deliveries += await this.#forgetLog(keys.webhookUrlLog(tenant), untilMs)
+    // What was made until then may have been told of later, and to endpoints that were made later.
+    const later = await translateRedisErrors(this.#redis.zrange(keys.webhookEndpoints(tenant), 0, '-1'))
+    for (const log of [keys.webhookUrlLog(tenant), ...later.map((id) => keys.webhookLog(id))]) {
+      deliveries += await this.#inPages('forgetTold', [log], [untilMs])
+    }
+    for (const lane of later) deliveries += await this.#forgetLane(lane, tenant, untilMs)
     const pattern = { match: 'url_*', count: logPiece }
     for await (const page of this.#redis.zscanStream(keys.webhookLanes, pattern) as AsyncIterable<string[]>) {
       const lanes = page.filter((_, index) => index % 2 === 0)
@@ -140,10 +146,18 @@ export class RedisWebhookEndpoints implements WebhookEndpoints {
   }
 
   /** What waits in a lane and is in no log, because that was full. */
-  async #forgetLane(lane: string, tenant: string, untilMs: number): Promise<number> {
+  #forgetLane(lane: string, tenant: string, untilMs: number): Promise<number> {
+    return this.#inPages('forgetLane', [], [lane, tenant, untilMs])
+  }
+
+  /** Goes through a row of which some stay. Returns how many went. */
+  async #inPages(
+    script: 'forgetTold' | 'forgetLane',
+    scriptKeys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<number> {
     for (let forgotten = 0, offset = 0; ; ) {
-      const args = [lane, tenant, untilMs, offset, logPiece]
-      const [seen, gone] = (await this.#run('forgetLane', [], args)) as [number, number]
+      const [seen, gone] = (await this.#run(script, scriptKeys, [...args, offset, logPiece])) as [number, number]
       forgotten += gone
       if (gone === 0) offset += logPiece
       if (seen < logPiece && gone === 0) return forgotten

@@ -258,19 +258,49 @@ for lane in pairs(lanesSeen) do lookAgain(lane) end
 return {#ids, known}
 `
 
+/** Lua: when the job or the batch was made that a delivery tells of, by its id; else when the delivery was. */
+const madeAt = `
+local function madeAt(id)
+  local created, event = unpack(call('HMGET', deliveryOf(id), 'created', 'event'))
+  local subject = string.match(event or '', '^evt_(%x+)_')
+  if not created then return math.huge end
+  if not subject or #subject ~= 32 then return tonumber(created) end
+  -- In two halves: where Redis is WebAssembly the whole is too much for one.
+  local high, low = tonumber(string.sub(subject, 1, 6), 16), tonumber(string.sub(subject, 7, 12), 16)
+  return math.min(tonumber(created), high * 2 ^ 24 + low)
+end
+`
+
+/**
+ * KEYS log; ARGV until offset most: destroys what was written down later of what was made until then. Returns how many
+ * were looked at and how many went.
+ */
+const forgetTold = `${destroy}${madeAt}
+local untilMs, offset, most = unpack(ARGV)
+local ids, lanesSeen, gone = call('ZRANGEBYSCORE', KEYS[1], '(' .. untilMs, '+inf', 'LIMIT', offset, most), {}, 0
+for _, id in ipairs(ids) do
+  if madeAt(id) <= tonumber(untilMs) then
+    destroy(id, lanesSeen)
+    call('ZREM', KEYS[1], id)
+    gone = gone + 1
+  end
+end
+for lane in pairs(lanesSeen) do lookAgain(lane) end
+return {#ids, gone}
+`
+
 /**
  * ARGV lane tenant until offset most: destroys what waits in a lane of this tenant, beyond what its log has. Returns how
  * many were looked at and how many went.
  */
-const forgetLane = `${destroy}
+const forgetLane = `${destroy}${madeAt}
 local lane, gone = ARGV[1], 0
 local seen = 0
 for _, row in ipairs({dueOf(lane), sendingOf(lane)}) do
   local ids = call('ZRANGE', row, ARGV[4], ARGV[4] + ARGV[5] - 1)
   seen = math.max(seen, #ids)
   for _, id in ipairs(ids) do
-    local tenant, created = unpack(call('HMGET', deliveryOf(id), 'tenant', 'created'))
-    if tenant == ARGV[2] and tonumber(created) <= tonumber(ARGV[3]) then
+    if call('HGET', deliveryOf(id), 'tenant') == ARGV[2] and madeAt(id) <= tonumber(ARGV[3]) then
       destroy(id, {})
       gone = gone + 1
     end
@@ -293,5 +323,6 @@ export const webhookScripts = {
   deleteEndpoint: `local call = redis.call${deleteEndpoint}`,
   forget: prelude + forget,
   forgetLog: prelude + keepListed + forgetLog,
+  forgetTold: prelude + keepListed + forgetTold,
   forgetLane: prelude + keepListed + forgetLane,
 } as const

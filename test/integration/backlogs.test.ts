@@ -229,7 +229,7 @@ describe('a job that is moved on', () => {
 
   it('is left to the worker that runs it where that is asked for', async () => {
     const id = await run(gateOf())
-    expect(await bench.store.moveOn(id, { ...next, ifWaiting: true })).toBe(false)
+    expect(await bench.store.moveOn(id, { ...next, lostBeforeMs: bench.nowMs - 1 })).toBe(false)
     expect((await bench.store.read(id))?.stage).toBe('running')
     expect(await bench.store.moveOn(id, next)).toBe(true)
     expect(await bench.store.end(id, 'complete', { resultJson: 'late' }, 1)).toBe(false)

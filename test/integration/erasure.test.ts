@@ -215,10 +215,26 @@ describe('a tenant whose data is erased', () => {
     const { response } = await acme.client.chat.completions.create({ model: 'local', messages }).withResponse()
     const job = response.headers.get('x-sluice-job-id') ?? ''
     expect((await erase('acme', '?before=2026-01-01T00:00:00Z')).deleted).toMatchObject({ jobs: 0 })
+    expect(await erase('acme', '?before=2026-01-01')).toMatchObject({ before: '2026-01-01T00:00:00.000Z' })
     expect((await lively.broker.send(`/v1/jobs/${job}`)).status).toBe(200)
     expect((await erase('acme')).deleted.jobs).toBeGreaterThan(0)
     expect((await lively.broker.send(`/v1/jobs/${job}`)).status).toBe(404)
   })
+
+  it.each(['yesterday', '2026-13-01', '2026-02-31', '2026-01-01T00:00:00', '2999-01-01', ''])(
+    'refuses the time "%s"',
+    async (before) => {
+      const headers = { authorization: `Bearer ${lively.broker.adminKey}` }
+      const path = `/admin/v1/tenants/acme/data?before=${before}`
+      const answer = await lively.broker.send(path, { method: 'DELETE', tenant: null, headers })
+      await expectApiError(answer, {
+        status: 400,
+        code: 'invalid_request',
+        param: 'before',
+        message: /2026-11-21T08:00:00Z/,
+      })
+    },
+  )
 
   it('takes nothing from another tenant', async () => {
     const { broker } = lively

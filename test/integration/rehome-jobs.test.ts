@@ -154,6 +154,18 @@ describe('jobs of a pool without a live node', () => {
     await worker.close()
   })
 
+  it('go elsewhere too when a node that stopped has handed them back in the middle of a call', async () => {
+    const id = await addToLane()
+    const worker = createManualWorker(laneName(laneOf()), { redis: bench.redis, leaseMs: 60_000, log: silentLog })
+    const { job } = await takeEntry(worker, 'token')
+    await bench.store.startAttempt(id, { hop: 1, pool: 'cloud', node: 'node', nowMs: startMs, gate: null })
+    await job?.moveToWait('token')
+    expect(await afterGrace()).toBe(1)
+    expect(await entriesOf(studioLane)).toEqual([`${id}-2`])
+    expect(await bench.store.end(id, 'complete', { resultJson: 'late' }, 1)).toBe(false)
+    await worker.close()
+  })
+
   it('are left to a node that comes back and begins them at that very moment', async () => {
     const id = await addToLane()
     const racing: Pick<JobStore, 'moveOn' | 'end'> = {

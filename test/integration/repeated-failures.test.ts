@@ -111,6 +111,18 @@ describe('a call that has failed for good', () => {
   })
 })
 
+describe('a call that has failed and whose job was deleted', () => {
+  it('is made anew', async () => {
+    const prompt = newPrompt()
+    const { id } = await fail(prompt)
+    expect((await broker.send(`/v1/jobs/${id}`, { method: 'DELETE' })).status).toBe(200)
+    broker.upstream.script = echo
+    const again = await chat(prompt)
+    expect(again.status).toBe(200)
+    expect(jobOf(again)).not.toBe(id)
+  })
+})
+
 describe('what is not a failure that stands', () => {
   it.each([
     ['an answer', echo, 200],
@@ -134,6 +146,20 @@ describe('what is not a failure that stands', () => {
 })
 
 describe('the board of failed calls', () => {
+  it('tells of a call for no longer because the clock of who ended its job is ahead', async () => {
+    let nowMs = 1_000_000
+    const subscriber = new Redis(broker.server.url)
+    const board = new FailureBoard({ redis: broker.redis, subscriber, log, now: () => nowMs })
+    await board.note(failure('ahead.600', nowMs + 3_600_000))
+    await board.note(failure('in time.600', nowMs))
+    expect(board.find('ahead.600')).not.toBeNull()
+    nowMs += 15_000
+    expect(board.find('ahead.600')).toBeNull()
+    expect(board.find('in time.600')).toBeNull()
+    expect(board.hasAny).toBe(false)
+    subscriber.disconnect()
+  })
+
   const log = createLogger({ level: 'debug', role: 'test', node: 'test' }, { write: () => {} })
   const failure = (fingerprint: string, atMs: number): FailedCall => ({
     job: createJobId(),
@@ -161,8 +187,10 @@ describe('the board of failed calls', () => {
     for (let count = 0; count < 1_000; count += 1) await here.note(failure(`asked.n${count}`, nowMs))
     expect(here.find('asked.n998')).not.toBeNull()
     expect(here.find('asked.n999')).toBeNull()
+    expect(here.isFull).toBe(true)
 
     nowMs += 15_000
+    expect(here.isFull).toBe(false)
     expect(here.find('asked.600')).toBeNull()
     expect(here.hasAny).toBe(false)
     expect(there.find('asked.600')).toBeNull()

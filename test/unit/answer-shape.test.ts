@@ -32,6 +32,19 @@ describe('an answer of a server that speaks OpenAI’s dialect', () => {
     expect(seeded).toContain('"seed":12345678901234567890')
   })
 
+  it.each([
+    ['model_length', 'length'],
+    ['MAX_TOKENS', 'length'],
+    ['insufficient_system_resource', 'length'],
+    ['eos', 'stop'],
+    ['tool_calls', 'tool_calls'],
+  ])('that ended with %s ended with OpenAI’s %s', (reason, expected) => {
+    const { choices } = JSON.parse(shape(`{"choices":[{"message":{"content":"hi"},"finish_reason":"${reason}"}]}`))
+    expect(choices[0].finish_reason).toBe(expected)
+    const [chunk = ''] = chunks(`{"choices":[{"index":0,"delta":{},"finish_reason":"${reason}"}]}`)
+    expect(JSON.parse(chunk).choices[0].finish_reason).toBe(expected)
+  })
+
   it('has calls of tools that clients can make', () => {
     const calls = '[{"function":{"name":"f","arguments":{"a":1}}}]'
     const { choices } = JSON.parse(shape(`{"choices":[{"message":{"content":"","tool_calls":${calls}}}]}`))

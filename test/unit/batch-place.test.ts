@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { batchEtaSeconds } from '../../src/core/batch-place.ts'
-import { addWork, type Throughput } from '../../src/core/queue-place.ts'
+import { addWork, etaSeconds, noThroughput, type Throughput } from '../../src/core/queue-place.ts'
 
 const startMs = 1_800_000_000_000
 const minuteMs = 60_000
@@ -63,4 +63,17 @@ describe('how long a batch still takes', () => {
       expect(batchEtaSeconds({ ...batch, status }, nowMs)).toBeNull()
     },
   )
+})
+
+describe('how long a job waits in a lane', () => {
+  it('is not known when everything has failed for long, however often it was tried', () => {
+    let lane = addWork(noThroughput, { atMs: startMs, ms: 2_000, jobs: 1 })
+    expect(etaSeconds(3, lane, startMs)).toBe(6)
+    for (let tries = 0; tries < 24; tries += 1) {
+      lane = addWork(lane, { atMs: lane.atMs + 5 * minuteMs, ms: 1_000, jobs: 0 })
+    }
+    expect(etaSeconds(3, lane, lane.atMs)).toBeNull()
+    lane = addWork(lane, { atMs: lane.atMs + minuteMs, ms: 2_000, jobs: 1 })
+    expect(etaSeconds(3, lane, lane.atMs)).toBeLessThan(15)
+  })
 })
