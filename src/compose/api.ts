@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { FileArchiveReader } from '../archive/archive-reader.ts'
 import type { Config } from '../config/schema.ts'
@@ -8,6 +9,7 @@ import { EventHub } from '../delivery/event-hub.ts'
 import { AdminKey } from '../http/admin-key.ts'
 import { buildApp } from '../http/app.ts'
 import { KeyRing } from '../http/auth.ts'
+import type { ReaderWatch } from '../http/reader-watch.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
 import type { AcceptDeps } from '../pipeline/accept-job.ts'
 import type { EraseDeps } from '../pipeline/erase-tenant.ts'
@@ -40,6 +42,8 @@ import { createWebhookUrlCheck, openWebhookStores } from './webhooks.ts'
 const openJobsRefreshMs = 500
 /** How long requests in flight may take when the process is told to stop. */
 const drainMs = 10_000
+/** How long those that are cut off after that have to read why. */
+const lastWordsMs = 250
 
 export interface RunningApi extends RunningRole {
   readonly url: string
@@ -103,10 +107,7 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     openJobs.stop()
     await gateway?.farewell()
     await readers.stop()
-    // Streams may last longer than anybody wants to wait; their readers can resume elsewhere.
-    const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, drainMs))
-    await app.close()
-    clearTimeout(cut)
+    await closeServer(app, readers, Math.min(graceMs, drainMs))
     await readers.settled()
     await gateway?.close()
     await queues.close()
@@ -121,6 +122,15 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
     await stop(0)
     throw error
   }
+}
+
+/** Streams may last longer than anybody wants to wait; most of their readers can resume elsewhere, the others are told. */
+async function closeServer(app: FastifyInstance, readers: ReaderWatch, patienceMs: number): Promise<void> {
+  const told = setTimeout(() => readers.cut(), patienceMs)
+  const cut = setTimeout(() => app.server.closeAllConnections(), patienceMs + lastWordsMs)
+  await app.close()
+  clearTimeout(told)
+  clearTimeout(cut)
 }
 
 /** What it takes to take a job in. */

@@ -29,7 +29,14 @@ export async function streamChat(
 ): Promise<void> {
   reply.hijack()
   const stream = new SseStream(reply.raw, { 'x-request-id': request.id, 'x-sluice-job-id': accepted.id })
-  deps.readers.watch(reply, accepted.id, { isStream: true, onLeave: () => follower.close() })
+  deps.readers.watch(reply, accepted.id, {
+    isStream: true,
+    onLeave: () => follower.close(),
+    onCut: () => {
+      stream.end(errorRecord('stream_interrupted', 'Sluice is being stopped; the job goes on.') + doneRecord)
+      follower.close()
+    },
+  })
   const { tenant, serviceTier } = accepted.spec
   const restorer = new EventRestorer({ id: accepted.id, tenant }, deps)
   const isWhole = mustSeeWhole(deps.auditing, tenant)

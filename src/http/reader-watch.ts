@@ -13,6 +13,7 @@ export type ReaderWatchDeps = AttachDeps & RepeatDeps & Parameters<typeof leaveS
 export class ReaderWatch {
   readonly #deps: ReaderWatchDeps
   readonly #leaving = new Set<Promise<void>>()
+  readonly #cuts = new Set<() => void>()
   #isStopping = false
 
   constructor(deps: ReaderWatchDeps) {
@@ -47,12 +48,19 @@ export class ReaderWatch {
   }
 
   /**
-   * Watches over the reader of a job's answer: calls `onLeave` when it hangs up. A stream is delivered when its end was
-   * written, an answer in one piece when the last byte of it went out.
+   * Watches over the reader of a job's answer: calls `onLeave` when it hangs up, and `onCut` before this process does. A
+   * stream is delivered when its end was written, an answer in one piece when the last byte of it went out.
    */
-  watch(reply: FastifyReply, job: JobId, options: { isStream: boolean; onLeave?: () => void }): void {
+  watch(
+    reply: FastifyReply,
+    job: JobId,
+    options: { isStream: boolean; onLeave?: () => void; onCut?: () => void },
+  ): void {
     const { raw } = reply
+    const { onCut } = options
+    if (onCut) this.#cuts.add(onCut)
     const look = () => {
+      if (onCut) this.#cuts.delete(onCut)
       if (options.isStream ? raw.writableEnded : raw.writableFinished) return
       options.onLeave?.()
       if (this.#isStopping && options.isStream) return
@@ -67,6 +75,11 @@ export class ReaderWatch {
   async stop(): Promise<void> {
     this.#isStopping = true
     await this.settled()
+  }
+
+  /** Has the streams say that they are cut short that have a way to say it. */
+  cut(): void {
+    for (const onCut of this.#cuts) onCut()
   }
 
   async settled(): Promise<void> {

@@ -60,9 +60,11 @@ export class SseStream {
     })
   }
 
-  end(): void {
+  /** Writes these last records, if there are any, and ends the stream. */
+  end(records = ''): void {
+    if (this.#response.writableEnded) return
     this.#stop()
-    this.#response.end()
+    this.#response.end(records)
   }
 
   /** Breaks the connection: the only honest end of a stream whose rest is unknown. */

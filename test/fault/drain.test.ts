@@ -29,6 +29,23 @@ describe('SIGTERM', () => {
     await expectAllDone(cluster, [...held, ...(await Promise.all(passing))])
   }, 90_000)
 
+  it('has the API tell the readers of chats that it cuts off', async () => {
+    const gate = new Gate()
+    await using cluster = await startCluster({ script: slowUpstream(gate), leaseDuration, concurrency: 100 })
+    const stream = await cluster.send('/v1/chat/completions', {
+      model: 'fleet',
+      stream: true,
+      messages: [{ role: 'user', content: 'hold: is anybody on call?' }],
+    })
+    const [text] = await Promise.all([stream.text(), expectToEnd(cluster, 'api')])
+    const records = text.split('\n\n').filter((record) => record.startsWith('data: '))
+    expect(records.at(-1)).toBe('data: [DONE]')
+    expect(JSON.parse(records.at(-2)?.slice('data: '.length) ?? '')).toMatchObject({
+      error: { code: 'stream_interrupted', type: 'server_error', param: null },
+    })
+    gate.open()
+  }, 60_000)
+
   it('lets the auditor finish or hand back its audits', async () => {
     const random = new Seeded('drain the auditor')
     await using cluster = await startCluster({ script: slowUpstream(new Gate()), leaseDuration, concurrency: 100 })
