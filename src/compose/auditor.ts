@@ -8,10 +8,10 @@ import { connect, createStore, disconnect, type RunningRole, type Runtime, requi
 /** Auditing is computing: more at once than this only takes turns on one core. */
 const concurrency = 64
 /**
- * A chat that comes has to wait for all that are begun: so few lines of batches are, and more would make no batch faster.
- * Where another server is asked, an audit waits most of its time.
+ * A chat that comes has to wait for all that are begun, so one line of a batch is: two make a batch a third faster, and a
+ * chat's slowest answers slower. Where another server is asked, an audit waits most of its time.
  */
-const batchConcurrency = { computing: 2, asking: 16 } as const
+const batchConcurrency = { computing: 1, asking: 16 } as const
 
 export interface AuditorOptions {
   /** How long a job waits before a detector that failed is asked for the second time; doubles from then on. */

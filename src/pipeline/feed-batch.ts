@@ -26,7 +26,7 @@ interface TakenLine extends OpenLine {
   readonly text: Buffer
 }
 
-const parallel = 32
+const parallel = 8
 /** Text of lines that is held at once, in bytes. */
 const maxHeldBytes = 8 * 1024 * 1024
 const defaultWaitMs = 1_000
