@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { FileArchiveReader } from '../archive/archive-reader.ts'
 import type { Config } from '../config/schema.ts'
@@ -124,8 +123,10 @@ export async function startApi(runtime: Runtime): Promise<RunningApi> {
   }
 }
 
+type HttpApp = Awaited<ReturnType<typeof buildApp>>
+
 /** Streams may last longer than anybody wants to wait; most of their readers can resume elsewhere, the others are told. */
-async function closeServer(app: FastifyInstance, readers: ReaderWatch, patienceMs: number): Promise<void> {
+async function closeServer(app: HttpApp, readers: ReaderWatch, patienceMs: number): Promise<void> {
   const told = setTimeout(() => readers.cut(), patienceMs)
   const cut = setTimeout(() => app.server.closeAllConnections(), patienceMs + lastWordsMs)
   await app.close()
