@@ -10,8 +10,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ['core', 'pricing'],
   telemetry: ['core'],
-  store: ['core'],
-  archive: ['core'],
+  store: ['core', 'disk'],
+  archive: ['core', 'disk'],
   pricing: ['core'],
   detectors: ['core'],
   queue: ['core', 'store'],
@@ -43,6 +43,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   process: ['core', 'config', 'telemetry', 'store', 'compose'],
   cli: ['core', 'config', 'telemetry', 'store', 'archive', 'delivery', 'compose', 'process', 'version'],
+  disk: [],
   version: [],
 }
 

@@ -1,8 +1,9 @@
 import { parseEntry } from '../core/audit-chain.ts'
 import type { ArchiveReader, LedgerRow, TimeRange } from '../core/record-archive.ts'
 import { dayOf } from '../core/usage.ts'
+import { orMissing } from '../disk/folders.ts'
 import { ledgerFolder, listTenants, readArchiveId, trailFolder } from './file-archive.ts'
-import { type LogFile, listLog, orMissing, readLines } from './log-files.ts'
+import { type LogFile, listLog, readLines } from './log-files.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 

@@ -11,8 +11,9 @@ import {
   type RecordArchive,
 } from '../core/record-archive.ts'
 import { dayOf } from '../core/usage.ts'
+import { orMissing, syncFolder } from '../disk/folders.ts'
 import { LineLog } from './line-log.ts'
-import { listFolders, orMissing, syncFolder } from './log-files.ts'
+import { listFolders } from './log-files.ts'
 
 export interface FileArchiveOptions {
   /** `data_dir`. */

@@ -3,7 +3,8 @@ import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import { type LogFile, listLog, logFileName, orMissing, syncFolder } from './log-files.ts'
+import { orMissing, syncFolder } from '../disk/folders.ts'
+import { type LogFile, listLog, logFileName } from './log-files.ts'
 
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
+import { orMissing } from '../disk/folders.ts'
 
 /**
  * A log is a folder of files `2026-11-21.0000042.jsonl`: the day of its first line and a number that rises over the
@@ -80,23 +81,4 @@ export async function* readLines(file: LogFile): AsyncGenerator<LogLine> {
   } finally {
     source.destroy()
   }
-}
-
-/** Makes new and renamed names of a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(folder, 'r')
-    await handle.sync()
-  } catch (error) {
-    // Windows has no handles on folders, and keeps names without being told.
-    if (process.platform !== 'win32') throw error
-  } finally {
-    await handle?.close()
-  }
-}
-
-export function orMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }

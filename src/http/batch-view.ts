@@ -1,6 +1,7 @@
 import type { BatchRecord } from '../core/batch.ts'
 import type { BatchPlace } from '../core/batch-place.ts'
 import type { StoredFile } from '../core/file.ts'
+import { toSeconds } from './job-view.ts'
 
 /** The file object of OpenAI's API. */
 export function fileView(file: StoredFile) {
@@ -69,10 +70,6 @@ export function listView<View extends { id: string }>(data: readonly View[], has
     last_id: data.at(-1)?.id ?? null,
     has_more: hasMore,
   }
-}
-
-function toSeconds(ms: number): number {
-  return Math.floor(ms / 1000)
 }
 
 function secondsOrNull(ms: number | null): number | null {

@@ -40,7 +40,7 @@ export function jobJson(job: JobRecord, resultJson: string | null, place: QueueP
   return `${head.slice(0, -1)},"result":${resultJson ?? 'null'}}`
 }
 
-export function jobUrls(id: string): { self: string; events: string; cancel: string } {
+function jobUrls(id: string): { self: string; events: string; cancel: string } {
   return { self: `/v1/jobs/${id}`, events: `/v1/jobs/${id}/events`, cancel: `/v1/jobs/${id}/cancel` }
 }
 
@@ -49,8 +49,8 @@ export function replayOf({ spec: { replayOf: of } }: Pick<JobRecord, 'spec'>) {
   return of ? { id: of.previous, first: of.first, run: of.run } : null
 }
 
-/** A job that was just taken in again. */
-export function acceptedView({ id, spec }: Pick<JobRecord, 'id' | 'spec'>, status: JobStatus) {
+/** A job that was just taken in. */
+export function orderView({ id, spec }: Pick<JobRecord, 'id' | 'spec'>, status: JobStatus) {
   return {
     id,
     object: 'job' as const,
@@ -59,9 +59,13 @@ export function acceptedView({ id, spec }: Pick<JobRecord, 'id' | 'spec'>, statu
     priority: spec.priority,
     sensitivity: spec.sensitivity,
     created_at: toSeconds(spec.createdAtMs),
-    replay_of: replayOf({ spec }),
     urls: jobUrls(id),
   }
+}
+
+/** A job that was taken in again. */
+export function acceptedView(job: Pick<JobRecord, 'id' | 'spec'>, status: JobStatus) {
+  return { ...orderView(job, status), replay_of: replayOf(job) }
 }
 
 export function toSeconds(ms: number): number {

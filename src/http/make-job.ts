@@ -1,14 +1,14 @@
 /** What `POST /v1/jobs` takes, once or by the line. */
 import type { z } from 'zod'
 import { BrokerError } from '../core/errors.ts'
-import { type JobStatus, statusOf } from '../core/job-state.ts'
+import { statusOf } from '../core/job-state.ts'
 import { priorityFor, tierServed } from '../core/service-tier.ts'
 import type { Tenant } from '../core/tenant.ts'
 import type { Endpoint } from '../core/vocabulary.ts'
-import { type Accepted, acceptJob } from '../pipeline/accept-job.ts'
+import { acceptJob } from '../pipeline/accept-job.ts'
 import type { HttpDeps } from './deps.ts'
 import { requireJob } from './job-reading.ts'
-import { jobUrls, toSeconds } from './job-view.ts'
+import { orderView } from './job-view.ts'
 import { sliceField } from './json-field.ts'
 import { deadlineToMs, type JobHeaders } from './request-headers.ts'
 import { chatCompletionRequest, embeddingsRequest, type jobRequest } from './schemas.ts'
@@ -28,10 +28,10 @@ export interface JobOrder {
 const usualPriority = 'standard'
 
 /** Takes a job in, and returns what its maker is told. @throws BrokerError */
-export async function makeJob(order: JobOrder, deps: HttpDeps): Promise<ReturnType<typeof acceptedJson>> {
+export async function makeJob(order: JobOrder, deps: HttpDeps): Promise<ReturnType<typeof orderView>> {
   const accepted = await acceptJob(describe(order, deps), deps.accept)
   const stage = accepted.created ? 'intake' : (await requireJob(accepted.id, order.tenant, deps)).stage
-  return acceptedJson(accepted, statusOf(stage))
+  return orderView(accepted, statusOf(stage))
 }
 
 function describe(order: JobOrder, deps: HttpDeps): Parameters<typeof acceptJob>[0] {
@@ -77,17 +77,4 @@ function readBody<Body>(schema: z.ZodType<Body>, body: unknown): Body {
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   throw invalidInput(parsed.error, { noun: 'field', parent: ['input', 'body'] })
-}
-
-function acceptedJson({ id, spec }: Accepted, status: JobStatus) {
-  return {
-    id,
-    object: 'job' as const,
-    status,
-    model: spec.model,
-    priority: spec.priority,
-    sensitivity: spec.sensitivity,
-    created_at: toSeconds(spec.createdAtMs),
-    urls: jobUrls(id),
-  }
 }

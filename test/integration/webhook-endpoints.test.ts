@@ -58,6 +58,15 @@ async function deliveriesOf(id: string): Promise<z.infer<typeof deliveryList>['d
   return list.data.map((delivery) => webhookDelivery.parse(delivery))
 }
 
+/** Waits until the newest event for an endpoint has been delivered. */
+function deliveredTo(id: string) {
+  return vi.waitFor(async () => {
+    const [newest] = await deliveriesOf(id)
+    expect(newest?.status).toBe('delivered')
+    return newest
+  }, within)
+}
+
 function came({ received }: EndpointReceiver, count: number) {
   return vi.waitFor(() => {
     expect(received).toHaveLength(count)
@@ -125,11 +134,7 @@ describe('a webhook endpoint', () => {
     const { id } = await create({ url: receiver.url })
     await runJob()
     await came(receiver, 1)
-    const [delivery] = await vi.waitFor(async () => {
-      const found = await deliveriesOf(id)
-      expect(found[0]?.status).toBe('delivered')
-      return found
-    }, within)
+    const delivery = await deliveredTo(id)
     const asked: [string, SendOptions][] = [
       [`${path}/${id}`, {}],
       [`${path}/${id}`, { method: 'PATCH', json: { status: 'disabled' } }],
@@ -347,11 +352,7 @@ describe('a delivery that is sent again', () => {
     const { id } = await create({ url: receiver.url })
     await runJob()
     await came(receiver, 1)
-    const [delivery] = await vi.waitFor(async () => {
-      const found = await deliveriesOf(id)
-      expect(found[0]?.status).toBe('delivered')
-      return found
-    }, within)
+    const delivery = await deliveredTo(id)
     const url = `/v1/webhooks/deliveries/${delivery?.id}/resend`
     const change = (status: string) => broker.send(`${path}/${id}`, { method: 'PATCH', json: { status } })
     await change('disabled')

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobWriter } from '../../core/blob-store.ts'
+import { syncFolder } from '../../disk/folders.ts'
 import type { VaultKeys } from '../sealing.ts'
 import { ChunkSealer } from './chunk-sealer.ts'
 
@@ -64,19 +65,5 @@ export class BlobFile implements BlobWriter {
   async #append(bytes: Buffer): Promise<void> {
     let written = 0
     while (written < bytes.length) written += (await this.#file.write(bytes, written)).bytesWritten
-  }
-}
-
-/** Makes new and renamed names of a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(folder, 'r')
-    await handle.sync()
-  } catch (error) {
-    // Windows has no handles on folders, and keeps names without being told.
-    if (process.platform !== 'win32') throw error
-  } finally {
-    await handle?.close()
   }
 }

@@ -2,8 +2,9 @@ import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:f
 import { dirname, join } from 'node:path'
 import { BlobMissingError, type BlobName, type BlobStore, type BlobWriter } from '../../core/blob-store.ts'
 import { type FileId, isFileId } from '../../core/file.ts'
+import { orMissing, syncFolder } from '../../disk/folders.ts'
 import type { VaultKeys } from '../sealing.ts'
-import { BlobFile, draftEnding, syncFolder } from './blob-file.ts'
+import { BlobFile, draftEnding } from './blob-file.ts'
 import { contextOf, cutOff, openContent, type SealedSource } from './open-content.ts'
 
 /** Only the roles that hold the vault key can read them, and still they are nobody else's business. */
@@ -93,9 +94,4 @@ async function sourceOf(file: FileHandle): Promise<SealedSource> {
       return { sealed, size }
     },
   }
-}
-
-function orMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }
