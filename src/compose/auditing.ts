@@ -1,11 +1,11 @@
 import { createHmac, hkdfSync } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { Auditing, TenantAuditing } from '../core/auditing.ts'
-import { createBuiltinDetector } from '../core/pii/builtin-detector.ts'
 import type { Detector } from '../core/pii/detector.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { createDetectorChain } from '../detectors/detector-chain.ts'
-import { createPatternDetector } from '../detectors/pattern-detector.ts'
+import type { DetectorRecipe } from '../detectors/detector-thread.ts'
+import { DetectorThreads } from '../detectors/detector-threads.ts'
 import { createPresidioDetector } from '../detectors/presidio.ts'
 import { type EffectiveRules, effectiveRules } from './audit-rules.ts'
 
@@ -20,10 +20,11 @@ export function createAuditing(config: Config, vaultKey: Buffer, log: Logger): R
     const { url, language, min_score: minScore, timeout: timeoutMs } = each.presidio
     return [createPresidioDetector({ url, language, minScore, timeoutMs, log })]
   })
+  const threads = new DetectorThreads()
   const hashKey = Buffer.from(hkdfSync('sha256', vaultKey, '', 'sluice placeholder hashes', 32))
   const create = (tenant: string, rules: EffectiveRules): TenantAuditing => ({
     policy: rules,
-    detector: createDetector(rules, presidios),
+    detector: createDetector(tenant, rules, presidios, threads),
     hashOf: (entity, value) =>
       createHmac('sha256', hashKey)
         .update(JSON.stringify([tenant, entity, value]))
@@ -44,7 +45,7 @@ export function createAuditing(config: Config, vaultKey: Buffer, log: Logger): R
       return known
     },
     close: async () => {
-      await Promise.all(presidios.map((presidio) => presidio.close()))
+      await Promise.all([threads, ...presidios].map((each) => each.close()))
     },
   }
 }
@@ -53,8 +54,16 @@ export function createAuditing(config: Config, vaultKey: Buffer, log: Logger): R
 const rememberedTexts = 2_000
 
 /** The built-in one always looks, whatever else is configured: it costs little, and nothing it finds should pass. */
-function createDetector({ entities, patterns, deny, allow }: EffectiveRules, others: readonly Detector[]): Detector {
-  const own = patterns.length + deny.length > 0 ? [createPatternDetector({ patterns, deny })] : []
-  const detectors = [createBuiltinDetector({ entities, remembers: rememberedTexts }), ...own, ...others]
-  return createDetectorChain(detectors, { allow, entities })
+function createDetector(
+  tenant: string,
+  { entities, patterns, deny, allow }: EffectiveRules,
+  others: readonly Detector[],
+  threads: DetectorThreads,
+): Detector {
+  const recipes: DetectorRecipe[] = [
+    { kind: 'builtin', tenant, entities: [...entities], remembers: rememberedTexts },
+    ...(patterns.length + deny.length > 0 ? [{ kind: 'patterns', patterns, deny } as const] : []),
+  ]
+  const own = recipes.map((recipe) => threads.create(recipe))
+  return createDetectorChain([...own, ...others], { allow, entities })
 }
