@@ -24,7 +24,7 @@ const main = join(import.meta.dirname, '../src/cli/main.ts')
 const roles = [['api'], ['auditor'], ['dispatcher', '--pool', 'cloud'], ['courier']] as const
 /** Before anything counts: compilers and connection pools settle. */
 const firstChats = 40
-const idleChats = 200
+const idleChats = 400
 const pollMs = 500
 
 const folder = await mkdtemp(join(tmpdir(), 'sluice-batch-'))

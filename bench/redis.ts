@@ -44,6 +44,7 @@ export async function startRedis({ command }: RedisChoice, folder: string): Prom
     appendonly: 'yes',
     appendfsync: 'everysec',
     'maxmemory-policy': 'noeviction',
+    'auto-aof-rewrite-min-size': '256mb',
   }
   const child = await startProgram({
     command,

@@ -8,10 +8,10 @@ import { connect, createStore, disconnect, type RunningRole, type Runtime, requi
 /** Auditing is computing: more at once than this only takes turns on one core. */
 const concurrency = 64
 /**
- * A chat that comes has to wait for all that are begun, so one line of a batch is: two make a batch a third faster, and a
- * chat's slowest answers slower. Where another server is asked, an audit waits most of its time.
+ * A chat that comes has to wait for all that are begun, and everything else on the machine for a core: two lines of a batch
+ * at once, and one with a rest after it while chats come. Where another server is asked, an audit waits most of its time.
  */
-const batchConcurrency = { computing: 1, asking: 16 } as const
+const ofBatches = { computing: { batchConcurrency: 2, yields: true }, asking: { batchConcurrency: 16 } }
 
 export interface AuditorOptions {
   /** How long a job waits before a detector that failed is asked for the second time; doubles from then on. */
@@ -32,9 +32,7 @@ export async function startAuditor(runtime: Runtime, options: AuditorOptions = {
     blocking: connect(runtime, 'blocking'),
     queues: intakeQueues(),
     concurrency,
-    batchConcurrency: config.auditor.detectors.every((detector) => detector === 'builtin')
-      ? batchConcurrency.computing
-      : batchConcurrency.asking,
+    ...(config.auditor.detectors.every((detector) => detector === 'builtin') ? ofBatches.computing : ofBatches.asking),
     lookAhead: 0,
     leaseMs: config.leases.duration,
     handle: (entry) => auditJob(entry, deps),
@@ -45,6 +43,7 @@ export async function startAuditor(runtime: Runtime, options: AuditorOptions = {
     intakeQueues().map(({ name }) => name),
     (name) => consumer.ring(name),
   )
+  runtime.shared?.onArrival(() => consumer.noteOthers())
   return {
     name: 'auditor',
     checkReady: async () => {

@@ -32,6 +32,7 @@ export interface Runtime {
 export class SharedProcess {
   readonly #bells = new Map<string, (name: string) => void>()
   readonly #direct = new Map<string, TakePlace>()
+  #arrived = () => {}
   #redis: Redis | null = null
 
   /** One connection for all workers: commands of one role and the next then leave together and in order. */
@@ -48,7 +49,15 @@ export class SharedProcess {
   }
 
   /** Room at the dispatcher of a lane's pool; null where it has none. */
-  readonly takePlace: TakePlace = (lane, deployment) => this.#direct.get(lane.pool)?.(lane, deployment) ?? null
+  readonly takePlace: TakePlace = (lane, deployment) => {
+    this.#arrived()
+    return this.#direct.get(lane.pool)?.(lane, deployment) ?? null
+  }
+
+  /** Tells of each job that was audited on arrival: somebody waits for it. */
+  onArrival(listener: () => void): void {
+    this.#arrived = listener
+  }
 
   onTakePlace(pool: string, takePlace: TakePlace): void {
     this.#direct.set(pool, takePlace)

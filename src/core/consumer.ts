@@ -6,6 +6,8 @@ export interface ConsumeOptions {
   readonly concurrency: number
   /** Batch entries are only begun while fewer than this are worked on; as many as others unless given. */
   readonly batchConcurrency?: number
+  /** Batch entries are begun one at a time, with rests between them, while others come. */
+  readonly yields?: boolean
   /** Entries that may be held beyond that, so that there is something to choose from. */
   readonly lookAhead: number
   /**

@@ -2,12 +2,13 @@ import type { Job } from 'bullmq'
 import type { ConsumeOptions, EntryConsumer } from '../core/consumer.ts'
 import type { Priority } from '../core/vocabulary.ts'
 import type { EntryData } from './bullmq-queues.ts'
-import { aheadAfterMs, handLimit, isYoung, slotLimit } from './hand-limits.ts'
+import { aheadAfterMs, type HandSize, handLimit, isYoung, slotLimit } from './hand-limits.ts'
 import { type Held, HeldEntries, rankOf, type Slot } from './held-entries.ts'
 import type { QueueName } from './lane-names.ts'
 import { completeEntry, type Look, takeEntry } from './manual-worker.ts'
 import { createMarkedQueue, type MarkedQueue, type MarkerOptions, Markers } from './markers.ts'
 import { pause, within } from './waits.ts'
+import { Yielding } from './yielding.ts'
 
 export interface LaneConsumerOptions extends ConsumeOptions, MarkerOptions {
   /** In order of preference. */
@@ -19,6 +20,8 @@ interface ConsumedQueue extends MarkedQueue {
   isBusy: boolean
   /** How often a look into this queue was sent. */
   looks: number
+  /** How many had been sent when its marker last came while a look is put off; null while none is. */
+  putOffAt: number | null
   /** Looks that are under way. */
   looking: number
   /** Whether the look that was sent last finds an entry. */
@@ -55,6 +58,7 @@ export class LaneConsumer implements EntryConsumer {
   readonly #name = `${process.pid}-${Math.random().toString(36).slice(2)}`
   readonly #markers: Markers<ConsumedQueue>
   readonly #held: HeldEntries
+  readonly #yielding: Yielding
   /** Said that they have work when there was no slot for it: the next free slots are theirs. */
   readonly #due = new Set<ConsumedQueue>()
   #tokens = 0
@@ -71,10 +75,12 @@ export class LaneConsumer implements EntryConsumer {
   constructor(options: LaneConsumerOptions) {
     this.#options = options
     this.#held = new HeldEntries(options.leaseMs)
+    this.#yielding = new Yielding(options.yields ?? false)
     this.#queues = options.queues.map((queue) => ({
       ...createMarkedQueue(queue, options),
       isBusy: false,
       looks: 0,
+      putOffAt: null,
       looking: 0,
       lastLook: Promise.resolve(false),
       aheadTimer: null,
@@ -183,8 +189,11 @@ export class LaneConsumer implements EntryConsumer {
       }
       const queue = await this.#markers.next(listened)
       if (!queue || this.#stopping) continue
-      if (this.#servesItself(queue)) await this.#lookLater(queue)
-      else this.#background(this.#consider(queue))
+      if (!this.#servesItself(queue)) this.#background(this.#consider(queue))
+      else if (queue.putOffAt !== null) queue.putOffAt = queue.looks
+      // Queues that go before this one must be heard of meanwhile.
+      else if (rankOf(queue) > 0) this.#background(this.#lookLater(queue))
+      else await this.#lookLater(queue)
     }
   }
 
@@ -192,6 +201,11 @@ export class LaneConsumer implements EntryConsumer {
   #isListenedTo(queue: ConsumedQueue): boolean {
     if (this.#paused || this.#due.has(queue)) return false
     return this.#hasPlace(queue.priority) || this.#held.hasLowerThan(queue)
+  }
+
+  /** Work that somebody waits for came to this process by another way. */
+  noteOthers(): void {
+    this.#yielding.noteOthers()
   }
 
   get #isClosed(): boolean {
@@ -202,14 +216,18 @@ export class LaneConsumer implements EntryConsumer {
     return this.#held.size + this.#fetching
   }
 
+  get #size(): HandSize {
+    return this.#yielding.isYielding ? { ...this.#options, batchConcurrency: 1 } : this.#options
+  }
+
   /** Whether one more entry could start at once. */
   #hasSlot(priority: Priority, used = this.#used): boolean {
-    return used < slotLimit(this.#options, priority)
+    return used < slotLimit(this.#size, priority)
   }
 
   /** Whether one more entry may be in hand. */
   #hasPlace(priority: Priority, used = this.#used): boolean {
-    return Date.now() < this.#sharesUntilMs ? this.#hasSlot(priority, used) : used < handLimit(this.#options, priority)
+    return Date.now() < this.#sharesUntilMs ? this.#hasSlot(priority, used) : used < handLimit(this.#size, priority)
   }
 
   /**
@@ -221,12 +239,14 @@ export class LaneConsumer implements EntryConsumer {
   }
 
   async #lookLater(queue: ConsumedQueue): Promise<void> {
-    const { looks } = queue
+    queue.putOffAt = queue.looks
     // One that is under way may have overtaken the entry that set the marker: they came over two connections.
-    if (queue.looking > 0 && !(await queue.lastLook)) return this.#background(this.#consider(queue))
-    await pause(lookLaterMs)
+    const isDry = queue.looking > 0 && !(await queue.lastLook)
+    if (!isDry) await pause(lookLaterMs)
     // One that was only answered meanwhile may have been made before the entry that set the marker was added.
-    if (queue.looks === looks) this.#background(this.#consider(queue))
+    const isDue = isDry || queue.looks === queue.putOffAt
+    queue.putOffAt = null
+    if (isDue) this.#background(this.#consider(queue))
   }
 
   /** Looks into a queue that may have work: now, in a moment to take something ahead, or when there is a place. */
@@ -284,6 +304,7 @@ export class LaneConsumer implements EntryConsumer {
     const hasBegun = this.#options.lookAhead === 0
     const held: Held = { ...this.#held.describe(job, queue), token, hasBegun }
     this.#held.add(held)
+    if (queue.priority !== 'batch') this.#yielding.noteOthers()
     this.#background(this.#work(held, queue))
     if (!this.#hasSlot(queue.priority) && this.#hasPlace(queue.priority)) this.#background(this.#fetch(queue))
   }
@@ -294,7 +315,10 @@ export class LaneConsumer implements EntryConsumer {
       held.hasBegun = true
     }
     try {
+      const begunAtMs = performance.now()
       await this.#options.handle(held.entry, held.abort.signal, begin)
+      const restMs = this.#yielding.restAfter(queue.priority, performance.now() - begunAtMs)
+      if (restMs > 0) await pause(restMs)
       if (held.isOurs) await this.#complete(held, queue)
     } finally {
       this.#held.delete(held)

@@ -63,6 +63,25 @@ describe('the limit on concurrency', () => {
     expect(worker.peak).toBe(3)
   })
 
+  it('lets one batch entry begin at a time while others come, where it yields', async () => {
+    await using lanes = new TestLanes(server.url)
+    await using worker = await lanes.consume({ concurrency: 8, batchConcurrency: 3, yields: true })
+    for (let count = 0; count < 9; count += 1) await lanes.add('batch')
+    await worker.delivery(3)
+    await lanes.add('interactive')
+    const urgent = await worker.delivery(4)
+    urgent.done()
+    for (const batch of worker.deliveries.slice(0, 3)) batch.done()
+    const next = await worker.delivery(5)
+    await lanes.add('interactive')
+    // It has come, so whatever else could begin has begun.
+    const second = await worker.delivery(6)
+    expect(second.entry.queue).toBe(lanes.name('interactive'))
+    second.done()
+    next.done()
+    expect((await worker.delivery(7)).entry.queue).toBe(lanes.name('batch'))
+  })
+
   it('counts slots that were taken for work without an entry, and goes on where one is given back', async () => {
     await using lanes = new TestLanes(server.url)
     await using worker = await lanes.consume({ concurrency: 1 })

@@ -38,6 +38,8 @@ export interface TestConsumer extends AsyncDisposable {
 interface ConsumerOptions {
   readonly concurrency: number
   readonly lookAhead?: number
+  readonly batchConcurrency?: number
+  readonly yields?: boolean
   readonly leaseMs?: number
   /** Waits for the turn of an entry that is held ahead; false when it was handed back. It starts at once unless given. */
   readonly beforeWork?: (entry: QueueEntry, signal: AbortSignal) => Promise<boolean>
@@ -118,6 +120,8 @@ export class TestLanes implements AsyncDisposable {
       blocking,
       queues: laneQueues(this.pool, 'onprem'),
       concurrency: options.concurrency,
+      ...(options.batchConcurrency !== undefined && { batchConcurrency: options.batchConcurrency }),
+      yields: options.yields ?? false,
       lookAhead: options.lookAhead ?? 0,
       leaseMs: options.leaseMs ?? 30_000,
       handle: async (entry, signal, begin) => {

@@ -84,7 +84,9 @@ function configurationOf(folder: string, address: NativeAddress): string {
     'socketPath' in address
       ? ['port 0', `unixsocket ${JSON.stringify(address.socketPath)}`, 'unixsocketperm 700']
       : [`port ${address.port}`, 'bind 127.0.0.1', `requirepass ${address.password}`]
-  const durability = ['appendonly yes', 'appendfsync everysec', 'maxmemory-policy noeviction', 'save ""']
+  // A job writes about 15 KB: with the usual 64 MB, a batch of some thousand lines would have the file rewritten.
+  const rewriting = 'auto-aof-rewrite-min-size 256mb'
+  const durability = ['appendonly yes', 'appendfsync everysec', rewriting, 'maxmemory-policy noeviction', 'save ""']
   return [`dir ${JSON.stringify(folder)}`, ...listen, ...durability, 'daemonize no', ''].join('\n')
 }
 
