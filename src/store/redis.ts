@@ -61,6 +61,7 @@ export function connectRedis(address: RedisAddress, purpose: RedisPurpose, optio
   const redis = isUnixAddress(address)
     ? new Redis({ ...redisOptions, ...parseUnixAddress(address) })
     : new Redis(requireRedisUrl(address), redisOptions)
+  if (purpose === 'subscriber') hearRefusals(redis)
   reportAbsence(redis, { server: describeRedis(address), purpose, logger: options.logger })
   return redis
 }
@@ -197,6 +198,19 @@ function optionsFor(purpose: RedisPurpose): LegacyReplyOptions {
 function reconnectDelayMs(attempt: number): number {
   const delayMs = Math.min(50 * 2 ** (attempt - 1), 1_000)
   return Math.round(delayMs * (0.75 + Math.random() * 0.25))
+}
+
+/**
+ * After an outage ioredis subscribes again by itself, and leaves it to nobody to hear that this failed. It does where the
+ * connection is closed just then, and a process that was being stopped would die of it. Callers hear of theirs as before.
+ */
+function hearRefusals(redis: Redis): void {
+  const subscribe = redis.subscribe.bind(redis) as (...words: unknown[]) => Promise<unknown>
+  redis.subscribe = ((...words: unknown[]) => {
+    const subscribed = subscribe(...words)
+    subscribed.catch(() => {})
+    return subscribed
+  }) as Redis['subscribe']
 }
 
 /** ioredis repeats its error at every attempt; an operator needs two lines, one per change. */

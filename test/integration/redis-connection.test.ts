@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ConnectOptions, connectRedis, type RedisPurpose, untilReady } from '../../src/store/redis.ts'
@@ -121,6 +122,30 @@ it('a subscriber connection subscribes again after a restart of the server', asy
   await vi.waitFor(async () => expect(await worker.publish('channel', 'hello')).toBe(1), recovered)
 
   expect(await message).toEqual(['channel', 'hello'])
+})
+
+it('a subscriber connection that is closed while it subscribes again leaves no rejection without a listener', async () => {
+  const unheard: unknown[] = []
+  const hear = (reason: unknown) => unheard.push(reason)
+  process.on('unhandledRejection', hear)
+  onTestFinished(() => void process.off('unhandledRejection', hear))
+  const subscriber = await connect('subscriber')
+  await subscriber.subscribe('channel')
+  const ended = new Promise((resolve) => {
+    subscriber.once('end', resolve)
+  })
+  // The answer to its first question comes when it is being closed, and it goes on as if it were not.
+  const info = subscriber.info.bind(subscriber)
+  vi.spyOn(subscriber, 'info').mockImplementation((...words: unknown[]) => {
+    const answer = info(...(words as []))
+    subscriber.disconnect()
+    return answer
+  })
+  await server.restart()
+  await ended
+  await setImmediate()
+
+  expect(unheard).toEqual([])
 })
 
 it('logs one line when the server goes away and one when it is back, without the password', async () => {
