@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { z } from 'zod'
 import { expectApiError } from '../support/api-errors.ts'
-import { keyOf, type SendOptions, startTestBroker, type TestBroker } from '../support/broker.ts'
-import { type ChatScript, chunkRecord, echo, hang, lastRecords, refuse, say } from '../support/chat-upstream.ts'
+import { keyOf, startTestBroker, type TestBroker } from '../support/broker.ts'
+import { echo, hang, refuse, say } from '../support/chat-upstream.ts'
 import { eventually } from '../support/eventually.ts'
-import { type ResponseEventFields, responseEvent, responseObject } from '../support/openai-responses.ts'
 import { dumpRedis } from '../support/redis-dump.ts'
-import { dataOf, isComment, readRecords, typeOf } from '../support/sse-reader.ts'
+import { eventsIn, idIn, jobOf, recordsOf, responseCalls, saidIn, shown, textOf } from '../support/response-calls.ts'
 
 /** What Sluice promises of responses beyond what OpenAI's client can see. */
 let broker: TestBroker
@@ -24,7 +22,6 @@ beforeAll(async () => {
     models: {
       local: [{ id: 'studio-a', pool: 'studio' }],
       cloud: [{ id: 'cloud-a', pool: 'cloud' }],
-      narrow: [{ id: 'studio-c', pool: 'studio', concurrency: 1 }],
       dear: [{ id: 'studio-b', pool: 'studio', price: { input: 1_000, output: 1_000 } }],
     },
   })
@@ -34,48 +31,7 @@ afterEach(() => {
 })
 afterAll(() => broker[Symbol.asyncDispose]())
 
-type Shown = z.infer<typeof responseObject>
-
-const create = (json: object, options: SendOptions = {}) =>
-  broker.send('/v1/responses', { json: { model: 'local', ...json }, ...options })
-const read = (id: string, options: SendOptions = {}) => broker.send(`/v1/responses/${id}`, options)
-const jobOf = (id: string) => id.replace('resp_', 'job_')
-
-async function shown(answer: Response): Promise<Shown> {
-  const text = await answer.text()
-  expect(answer.status, text).toBe(200)
-  return responseObject.parse(JSON.parse(text))
-}
-
-const textOf = ({ output }: Shown) =>
-  output
-    .flatMap((item) => (item.type === 'message' ? item.content : []))
-    .map((part) => ('text' in part ? part.text : ''))
-    .join('')
-
-async function recordsOf(answer: Response): Promise<string[]> {
-  expect(answer.headers.get('content-type')).toMatch(/^text\/event-stream/)
-  return (await Array.fromAsync(readRecords(answer))).filter((record) => !isComment(record))
-}
-
-function eventsIn(records: readonly string[]): ResponseEventFields[] {
-  return records.map((record) => {
-    const event = responseEvent.parse(JSON.parse(dataOf(record)))
-    expect(typeOf(record)).toBe(event.type)
-    expect(record).toBe(`event: ${event.type}\ndata: ${dataOf(record)}\n\n`)
-    return event
-  })
-}
-
-const saidIn = (events: readonly ResponseEventFields[]) =>
-  events.map((event) => (event.type === 'response.output_text.delta' ? event.delta : '')).join('')
-
-async function ended(id: string): Promise<Shown> {
-  return eventually(`the end of ${id}`, async () => {
-    const response = await shown(await read(id))
-    return response.status === 'queued' || response.status === 'in_progress' ? null : response
-  })
-}
+const { create, read, ended } = responseCalls(() => broker)
 
 describe('what is stored of a response', () => {
   it('is sealed: neither the input nor the instructions stand in Redis in the clear', async () => {
@@ -125,7 +81,7 @@ describe('what is stored of a response', () => {
     const chat = await broker.send('/v1/chat/completions', {
       json: { model: 'local', messages: [{ role: 'user', content: 'echo: x' }] },
     })
-    const id = (chat.headers.get('x-sluice-job-id') ?? '').replace('job_', 'resp_')
+    const id = idIn(chat)
     await expectApiError(await read(id), { status: 404, code: 'response_not_found', param: 'response_id' })
   })
 
@@ -189,42 +145,6 @@ describe('a response that is not to be stored', () => {
   })
 })
 
-describe('a reader that hangs up', () => {
-  async function leaveStream(json: object): Promise<{ id: string; job: string }> {
-    const controller = new AbortController()
-    const answer = await create({ ...json, stream: true }, { signal: controller.signal })
-    const job = answer.headers.get('x-sluice-job-id') ?? ''
-    for await (const record of readRecords(answer)) if (typeOf(record) === 'response.output_text.delta') break
-    controller.abort()
-    return { id: job.replace('job_', 'resp_'), job }
-  }
-  function halfway(): { script: ChatScript; goOn: () => void } {
-    const { promise, resolve: goOn } = Promise.withResolvers<void>()
-    const script: ChatScript = async (_call, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(chunkRecord({ content: 'half' }))
-      await promise
-      response.end(chunkRecord({ content: ' whole' }) + lastRecords())
-    }
-    return { script, goOn }
-  }
-
-  it('ends a response that is not stored, and leaves at work one that is stored or in the background', async () => {
-    const { script, goOn } = halfway()
-    broker.upstream.script = script
-    const stored = await leaveStream({ input: 'x' })
-    const background = await leaveStream({ input: 'x', background: true, store: false })
-    // It is left last, so when it has ended it is known what becomes of the others.
-    const { job } = await leaveStream({ input: 'x', store: false })
-    await eventually('it is cancelled', async () => {
-      const { status } = (await (await broker.send(`/v1/jobs/${job}`)).json()) as { status: string }
-      return status === 'cancelled'
-    })
-    goOn()
-    for (const { id } of [stored, background]) expect(textOf(await ended(id))).toBe('half whole')
-  })
-})
-
 describe('masking', () => {
   const personal = 'Mail ada.lovelace@example.com or +49 30 901820.'
 
@@ -260,7 +180,7 @@ describe('masking', () => {
       const made = await create({ input: 'Who?', stream: true }, { tenant })
       const records = await recordsOf(made)
       const events = eventsIn(records)
-      const id = (made.headers.get('x-sluice-job-id') ?? '').replace('job_', 'resp_')
+      const id = idIn(made)
       const polled = await shown(await read(id, { tenant }))
       expect(records.join('') + JSON.stringify(polled)).not.toContain('hopper')
       if (tenant === 'redacting') {
@@ -275,101 +195,6 @@ describe('masking', () => {
       expect(eventsIn(await recordsOf(await read(`${id}?stream=true`, { tenant })))).toEqual(events)
     },
   )
-})
-
-describe('the stream of a response', () => {
-  it('is the same bytes whenever it is read, from any number on', async () => {
-    const made = await create({ input: 'echo: Grüße, 日本語, 👩‍👧 and some more', stream: true })
-    const id = (made.headers.get('x-sluice-job-id') ?? '').replace('job_', 'resp_')
-    const whole = await recordsOf(made)
-    eventsIn(whole)
-    for (let after = -1; after < whole.length; after += 1) {
-      const query = `stream=true&starting_after=${after}`
-      expect(await recordsOf(await read(`${id}?${query}`))).toEqual(whole.slice(after + 1))
-    }
-  })
-
-  it('begins with a comment, and has none of the lines that break a client', async () => {
-    const answer = await create({ input: 'echo: x', stream: true })
-    const text = await answer.text()
-    expect(text.startsWith(': ')).toBe(true)
-    expect(text).not.toMatch(/^(?:id|retry):/m)
-    expect(text).not.toMatch(/^data: *$/m)
-    expect(text.match(/^event: /gm)).toHaveLength(text.match(/^data: /gm)?.length ?? 0)
-    expect(/^event: (\S+)/m.exec(text)?.[1]).toBe('response.created')
-  })
-
-  it('says where the response stands while it waits, the same to whoever reads it', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    broker.upstream.script = async (call, response) => {
-      await promise
-      return echo(call, response)
-    }
-    const first = await shown(await create({ model: 'narrow', input: 'echo: first', background: true }))
-    await broker.upstream.callOf(({ deployment }) => deployment === 'studio-c')
-    const made = await create({ model: 'narrow', input: 'echo: second', stream: true })
-    const records: string[] = []
-    for await (const record of readRecords(made)) {
-      if (isComment(record)) continue
-      records.push(record)
-      if (record.includes('"sluice"')) resolve()
-    }
-    const events = eventsIn(records)
-    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index))
-    const places = events.filter(({ type }) => type === 'response.queued').slice(1)
-    expect(places[0]).toMatchObject({ response: { status: 'queued', sluice: { queue: { position: 1 } } } })
-    expect(saidIn(events)).toBe('second')
-    const id = (made.headers.get('x-sluice-job-id') ?? '').replace('job_', 'resp_')
-    expect(await recordsOf(await read(`${id}?stream=true`))).toEqual(records)
-    expect(textOf(await ended(first.id))).toBe('first')
-  })
-
-  it('goes on when Redis was away for a while', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const script: ChatScript = async (_call, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(chunkRecord({ content: 'before' }))
-      await promise
-      response.end(chunkRecord({ content: ' after' }) + lastRecords())
-    }
-    // It takes a while until all roles are back.
-    await using own = await startTestBroker({ script })
-    const records: string[] = []
-    for await (const record of readRecords(
-      await own.send('/v1/responses', { json: { model: 'local', input: 'x', stream: true } }),
-    )) {
-      if (isComment(record)) continue
-      records.push(record)
-      if (typeOf(record) !== 'response.output_text.delta' || records.length > 6) continue
-      const back = own.server.restart()
-      resolve()
-      await back
-    }
-    const events = eventsIn(records)
-    expect(saidIn(events)).toBe('before after')
-    expect(events.at(-1)?.type).toBe('response.completed')
-  })
-
-  it('cannot be read when its events have expired, and the response can', async () => {
-    const { id } = await shown(await create({ input: 'echo: still there' }))
-    await broker.redis.del(`sluice:events:${jobOf(id)}`)
-    await expectApiError(await read(`${id}?stream=true`), { status: 400, code: 'invalid_request', param: 'stream' })
-    expect(textOf(await shown(await read(id)))).toBe('still there')
-  })
-
-  it('takes a number to start after only where there is a stream', async () => {
-    const { id } = await shown(await create({ input: 'echo: x' }))
-    await expectApiError(await read(`${id}?starting_after=3`), {
-      status: 400,
-      code: 'invalid_request',
-      param: 'starting_after',
-    })
-    await expectApiError(await read(`${id}?stream=true&starting_after=-2`), {
-      status: 400,
-      code: 'invalid_request',
-      param: 'starting_after',
-    })
-  })
 })
 
 describe('what other calls promise', () => {
