@@ -20,7 +20,7 @@ export function createAuditing(config: Config, vaultKey: Buffer, log: Logger): R
     const { url, language, min_score: minScore, timeout: timeoutMs } = each.presidio
     return [createPresidioDetector({ url, language, minScore, timeoutMs, log })]
   })
-  const threads = new DetectorThreads()
+  const threads = new DetectorThreads(log)
   const hashKey = Buffer.from(hkdfSync('sha256', vaultKey, '', 'sluice placeholder hashes', 32))
   const create = (tenant: string, rules: EffectiveRules): TenantAuditing => ({
     policy: rules,

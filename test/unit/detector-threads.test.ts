@@ -17,7 +17,10 @@ const long = [
   { name: '', text: 'Ask Ada.' },
 ]
 
-const threads = new DetectorThreads()
+const logged: string[] = []
+const note = (...words: unknown[]) => void logged.push(JSON.stringify(words))
+const log = { debug: note, info: note, warn: note, error: note }
+const threads = new DetectorThreads(log)
 afterAll(() => threads.close())
 
 describe.each([builtin, patterns])('a detector of kind $kind', (recipe) => {
@@ -49,7 +52,7 @@ it('leaves the thread of the process free meanwhile', async () => {
 })
 
 it('takes a thread that dies for a detector that cannot tell, and does not quote the text', async () => {
-  const own = new DetectorThreads()
+  const own = new DetectorThreads(log)
   const detector = own.create(builtin)
   const finding = Promise.resolve(detector.detect(long))
   const outcome = expect(finding).rejects.toMatchObject({
@@ -59,6 +62,18 @@ it('takes a thread that dies for a detector that cannot tell, and does not quote
   })
   await own.close()
   await outcome
+  expect(logged).toContainEqual(expect.stringContaining('a detector thread failed'))
+  expect(logged.join('')).not.toContain('Ada')
+})
+
+it('takes a thread that cannot start for a detector that cannot tell, again and again', async () => {
+  const own = new DetectorThreads(log, new URL('data:text/javascript,throw new Error("Ada")'))
+  const detector = own.create(builtin)
+  for (let time = 0; time < 2; time += 1) {
+    await expect(detector.detect(long)).rejects.toMatchObject({ name: 'DetectorError', detector: 'builtin' })
+  }
+  await own.close()
+  expect(logged.join('')).not.toContain('Ada')
 })
 
 it('refuses what its kind refuses, when it is made', () => {
